@@ -1,0 +1,1 @@
+"""Tables, sessions, migrations, and the Merkle tiles. Knows rows; knows no chain and no HTTP."""

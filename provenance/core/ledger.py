@@ -1,0 +1,75 @@
+"""A voucher's and a batch's life as a fold of chain events. Pure; the indexer, the audit and the pages all fold with this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from provenance.core.encoding import Address
+from provenance.core.voucher import State
+
+
+class EventKind(StrEnum):
+    """The registry's events, by the names of IVoucherRegistry.sol in snake case."""
+
+    BRAND_ADMITTED = "brand_admitted"
+    BRAND_SUSPENDED = "brand_suspended"
+    SUPPLIER_AUTHORIZED = "supplier_authorized"
+    SUPPLIER_WITHDRAWN = "supplier_withdrawn"
+    REDEEMER_AUTHORIZED = "redeemer_authorized"
+    REDEEMER_WITHDRAWN = "redeemer_withdrawn"
+    MINTED = "minted"
+    TRANSFERRED = "transferred"
+    REDEEMED = "redeemed"
+    REVOKED = "revoked"
+    SUSPENDED = "suspended"
+    RESUMED = "resumed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class ChainEvent:
+    """One event of the registry. `actor` is the party it names first: brand, supplier, recipient or redeemer.
+
+    `fields` holds what the event says beside batch, index and actor, as JSON values.
+    """
+
+    kind: EventKind
+    block_number: int
+    block_hash: bytes
+    timestamp: int
+    transaction: bytes
+    log_index: int
+    batch_id: bytes | None = None
+    index: int | None = None
+    actor: Address | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VoucherLine:
+    """What the events of one voucher add up to; `holder` is None while sealed."""
+
+    state: State = State.SEALED
+    holder: Address | None = None
+    nonce: int = 0
+
+    def after(self, event: ChainEvent) -> VoucherLine:
+        """The next state. The registry emits no event that its own rules forbid, so nothing is checked again here."""
+        if event.kind is EventKind.TRANSFERRED:
+            return VoucherLine(State.HELD, event.actor, self.nonce + 1)
+        if event.kind is EventKind.REDEEMED:
+            return replace(self, state=State.REDEEMED)
+        if event.kind is EventKind.REVOKED:
+            return replace(self, state=State.REVOKED)
+        return self
+
+
+def fold_voucher(events: Iterable[ChainEvent]) -> VoucherLine:
+    """All events of one voucher in chain order."""
+    line = VoucherLine()
+    for event in events:
+        line = line.after(event)
+    return line

@@ -1,0 +1,81 @@
+"""One engine: read sessions and write sessions, on SQLite (WAL, BEGIN IMMEDIATE) and PostgreSQL alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from provenance.errors import StorageUnavailable
+
+BUSY_TIMEOUT_MS = 15_000
+
+
+class Database:
+    """`url` is SQLAlchemy's; `sqlite:///var/provenance.db` and `postgresql+psycopg://…` are supported."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _sqlite_engine(url) if make_url(url).get_backend_name() == "sqlite" else _postgres_engine(url)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session on one snapshot; what it changes is thrown away."""
+        with _translated(), Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session whose transaction holds SQLite's write lock from its start and commits at the end, or leaves nothing."""
+        with _translated(), Session(self.engine.execution_options(write=True), expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: str) -> Engine:
+    path = make_url(url).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = (
+        None  # we say BEGIN ourselves: a deferred one fails with "locked" when it turns to writing
+    )
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("write") else "BEGIN")
+
+
+def _postgres_engine(url: str) -> Engine:
+    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """A database that is full, locked or gone is ours to report; a broken constraint is for the caller to judge."""
+    try:
+        yield
+    except OperationalError as error:
+        raise StorageUnavailable(
+            f"the database did not take it: {error.orig}; nothing was stored, try again"
+        ) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StorageUnavailable("the database connection broke; nothing was stored, try again") from error
+        raise

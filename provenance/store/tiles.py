@@ -1,0 +1,97 @@
+"""A batch's leaves and inner nodes as small rows, so that any proof takes a handful of primary-key reads.
+
+Level 0, number t: the public leaves 256·t … as they came (52 bytes each). Level 1 + d/8, number r: what lies under the
+heap node r at depth d (a multiple of 8), 8 levels deep: 2 nodes, then 4, … then 256; leaf hashes are left out, since they
+follow from level 0. That is 84 bytes a voucher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from provenance.core import merkle
+from provenance.core.encoding import Address, address_of
+from provenance.core.fingerprint import LEAF_BYTES, leaf
+from provenance.errors import Halted
+from provenance.store.tables import Tile
+
+HEIGHT = 8
+LEAVES_PER_TILE = 1 << HEIGHT
+NODE_BYTES = 32
+
+Heap = npt.NDArray[np.uint8]
+"""(2·count−1, 32): all nodes of a tree, the root first."""
+
+
+def cut(count: int, heap: Heap, leaves: memoryview) -> Iterator[tuple[int, int, bytes]]:
+    """(level, number, body) of every tile. `leaves` are count × 52 bytes."""
+    size = LEAVES_PER_TILE * LEAF_BYTES
+    for number, start in enumerate(range(0, count * LEAF_BYTES, size)):
+        yield 0, number, bytes(leaves[start : start + size])
+    inner = heap[: count - 1]
+    for depth in range(0, max(1, (count - 1).bit_length()), HEIGHT):
+        for top in range((1 << depth) - 1, min((2 << depth) - 1, count - 1)):
+            body = _under(inner, top)
+            if body:
+                yield 1 + depth // HEIGHT, top, body
+
+
+def _under(inner: Heap, top: int) -> bytes:
+    """The inner nodes up to 8 levels below `top`, level by level."""
+    rows = []
+    for down in range(1, HEIGHT + 1):
+        first = ((top + 1) << down) - 1
+        if first >= len(inner):
+            break
+        rows.append(inner[first : first + (1 << down)].tobytes())
+    return b"".join(rows)
+
+
+def _locate(node: int) -> tuple[int, int, int]:
+    """(level, number, byte offset) of an inner node other than the root."""
+    depth = (node + 1).bit_length() - 1
+    down = (depth - 1) % HEIGHT + 1
+    top = ((node + 1) >> down) - 1
+    position = (1 << down) - 2 + node - (((top + 1) << down) - 1)
+    return 1 + (depth - down) // HEIGHT, top, position * NODE_BYTES
+
+
+class TreeReader:
+    """Reads leaves and proofs of one batch; keeps the tiles it has fetched, so use one for one request."""
+
+    def __init__(self, session: Session, batch_id: bytes, count: int) -> None:
+        self._session, self._batch_id, self._count = session, batch_id, count
+        self._tiles: dict[tuple[int, int], bytes] = {}
+
+    def public_leaf(self, index: int) -> tuple[Address, bytes]:
+        """(claim address, content hash)."""
+        number, place = divmod(index, LEAVES_PER_TILE)
+        start = place * LEAF_BYTES
+        data = self._tile(0, number)[start : start + LEAF_BYTES]
+        return address_of(data[:20]), data[20:]
+
+    def proof(self, index: int) -> list[bytes]:
+        """Siblings from the bottom up."""
+        return merkle.proof(self._count, index, self._node)
+
+    def _node(self, node: int) -> bytes:
+        if node >= self._count - 1:
+            index = 2 * self._count - 2 - node
+            return leaf(index, *self.public_leaf(index))
+        level, number, offset = _locate(node)
+        return self._tile(level, number)[offset : offset + NODE_BYTES]
+
+    def _tile(self, level: int, number: int) -> bytes:
+        key = (level, number)
+        if key not in self._tiles:
+            where = (Tile.batch_id == self._batch_id, Tile.level == level, Tile.number == number)
+            body = self._session.scalar(select(Tile.body).where(*where))
+            if body is None:
+                raise Halted(f"tile {level}/{number} of batch {self._batch_id.hex()} is missing; run the audit")
+            self._tiles[key] = body
+        return self._tiles[key]
