@@ -75,4 +75,4 @@ def refuse(session: Session, operation_id: str, expected: OperationStatus, reaso
     """False where the operation has left `expected` in the meantime: then nothing changed."""
     values = {"status": OperationStatus.REFUSED, "reason": reason, "detail": detail}
     guard = (Operation.id == operation_id, Operation.status == expected)
-    return session.execute(update(Operation).where(*guard).values(values)).rowcount == 1  # type: ignore[attr-defined]  # CursorResult
+    return session.scalar(update(Operation).where(*guard).values(values).returning(Operation.id)) is not None

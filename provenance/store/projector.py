@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from provenance.core.encoding import Address, parse_hex
 from provenance.core.ledger import ChainEvent, EventKind, VoucherLine, fold_voucher
-from provenance.core.voucher import State, VoucherId
+from provenance.core.voucher import State
 from provenance.store import tables as t
 
 VOUCHER_KINDS = (EventKind.TRANSFERRED, EventKind.REDEEMED, EventKind.REVOKED)
@@ -36,7 +36,7 @@ def rewind(session: Session, fork: int) -> None:
     """Forget every event above block `fork` and fold the touched vouchers, batches and brands again from what remains."""
     gone = t.Event.block_number > fork
     touched = select(t.Event.batch_id, t.Event.index).where(gone, t.Event.kind.in_(VOUCHER_KINDS)).distinct()
-    keys = [(batch_id, index) for batch_id, index in session.execute(touched)]
+    keys = [(row[0] or b"", row[1] or 0) for row in session.execute(touched)]
     brands = _touched_brands(session, fork)
     session.execute(delete(t.Event).where(gone))
     session.execute(delete(t.Block).where(t.Block.number > fork))
@@ -221,7 +221,7 @@ def _rebuild_brand(session: Session, brand: str) -> None:
     """Everything about one brand again, from the events that remain. Rare: only a reorg that touched its directory."""
     ids = list(session.scalars(select(t.BatchState.batch_id).where(t.BatchState.brand == brand)))
     for table in (t.BrandState, t.SupplierState, t.RedeemerState, t.BatchState):
-        session.execute(delete(table).where(table.brand == brand))  # type: ignore[attr-defined]  # all four have it
+        session.execute(delete(table).where(table.brand == brand))
     session.expire_all()
     about_batch = and_(t.Event.batch_id.in_(ids), t.Event.index.is_(None))
     about_brand = and_(t.Event.actor == brand, t.Event.batch_id.is_(None))
@@ -230,7 +230,3 @@ def _rebuild_brand(session: Session, brand: str) -> None:
         session.flush()
     _count_again(session, set(ids))
 
-
-def voucher_ids(events: Sequence[ChainEvent]) -> set[VoucherId]:
-    """The vouchers that these events touch."""
-    return {VoucherId(e.batch_id, e.index) for e in events if e.batch_id is not None and e.index is not None}
