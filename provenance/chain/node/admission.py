@@ -41,9 +41,7 @@ def decode_transaction(raw: bytes, chain_id: int) -> SignedTransactionAPI:
         TypeError,
         IndexError,
     ) as e:
-        raise refuse(
-            f"rlp: {e}" if isinstance(e, rlp.exceptions.RLPException) else f"invalid transaction: {e}"
-        ) from e
+        raise refuse(f"rlp: {e}" if isinstance(e, rlp.exceptions.RLPException) else f"invalid transaction: {e}") from e
     _check_chain(transaction, chain_id)
     return transaction
 
@@ -53,9 +51,7 @@ def _check_chain(transaction: SignedTransactionAPI, chain_id: int) -> None:
     if legacy and not is_eip_155_signed_transaction(transaction):  # type: ignore[arg-type]  # a legacy one, as just seen
         raise refuse("only replay-protected (EIP-155) transactions allowed over RPC")
     if transaction.chain_id != chain_id:
-        raise refuse(
-            f"invalid sender: invalid chain id for signer: have {transaction.chain_id} want {chain_id}"
-        )
+        raise refuse(f"invalid sender: invalid chain id for signer: have {transaction.chain_id} want {chain_id}")
 
 
 def admit(transaction: SignedTransactionAPI, view: View) -> None:
@@ -71,14 +67,10 @@ def _check_gas(transaction: SignedTransactionAPI) -> None:
     if transaction.gas > TRANSACTION_GAS_LIMIT:
         raise refuse(f"transaction gas limit too high (cap: {TRANSACTION_GAS_LIMIT}, tx: {transaction.gas})")
     if transaction.gas < transaction.intrinsic_gas:
-        raise refuse(
-            f"intrinsic gas too low: gas {transaction.gas}, minimum needed {transaction.intrinsic_gas}"
-        )
+        raise refuse(f"intrinsic gas too low: gas {transaction.gas}, minimum needed {transaction.intrinsic_gas}")
     if transaction.gas < floor_gas(transaction.data):
         floor = floor_gas(transaction.data)
-        raise refuse(
-            f"insufficient gas for floor data gas cost: gas {transaction.gas}, minimum needed {floor}"
-        )
+        raise refuse(f"insufficient gas for floor data gas cost: gas {transaction.gas}, minimum needed {floor}")
 
 
 def _check_fees(transaction: SignedTransactionAPI, base_fee: int) -> None:

@@ -38,9 +38,7 @@ class EmbeddedChain(MiningChain):
     vm_configuration = ((BlockNumber(0), PragueVM),)
 
     def create_header_from_parent(self, parent_header: BlockHeaderAPI, **params: Any) -> BlockHeaderAPI:
-        return super().create_header_from_parent(
-            parent_header, **{**params, "gas_limit": parent_header.gas_limit}
-        )
+        return super().create_header_from_parent(parent_header, **{**params, "gas_limit": parent_header.gas_limit})
 
 
 def chain_class(chain_id: int) -> type[EmbeddedChain]:

@@ -9,6 +9,7 @@ from eth.abc import BlockHeaderAPI, ComputationAPI, SignedTransactionAPI, StateA
 from eth.exceptions import Revert, VMError
 from eth.vm.chain_context import ChainContext
 from eth.vm.forks import PragueVM
+from eth.vm.forks.prague.transactions import PragueTransactionBuilder
 from eth.vm.spoof import SpoofTransaction
 from eth_abi import decode
 from eth_abi.exceptions import DecodingError
@@ -93,7 +94,7 @@ def _run(view: View, message: Message, header: BlockHeaderAPI, gas: int) -> Comp
 
 
 def _spoof(chain_id: int, state: StateAPI, message: Message, gas: int) -> SignedTransactionAPI:
-    unsigned = PragueVM.get_transaction_builder().new_unsigned_dynamic_fee_transaction(
+    unsigned = PragueTransactionBuilder().new_unsigned_dynamic_fee_transaction(
         chain_id=chain_id,
         nonce=state.get_nonce(message.sender),
         max_priority_fee_per_gas=0,

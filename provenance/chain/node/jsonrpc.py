@@ -30,9 +30,7 @@ def handle(node: Node, body: bytes) -> Json:
     if not isinstance(request, list):
         return _respond(node, request)
     if not 0 < len(request) <= MAX_BATCH:
-        return _error(
-            None, INVALID_REQUEST, f"a batch holds 1 to {MAX_BATCH} requests, this one {len(request)}"
-        )
+        return _error(None, INVALID_REQUEST, f"a batch holds 1 to {MAX_BATCH} requests, this one {len(request)}")
     return [response for item in request if (response := _respond(node, item)) is not None] or None
 
 
@@ -51,9 +49,7 @@ _OTHERS = bytes(set(range(256)) - set(b"[]{}"))
 
 def _respond(node: Node, request: Any) -> Json:
     if not _is_request(request):
-        return _error(
-            None, INVALID_REQUEST, "invalid request: want jsonrpc 2.0, a method and a list of params"
-        )
+        return _error(None, INVALID_REQUEST, "invalid request: want jsonrpc 2.0, a method and a list of params")
     response = _outcome(node, request)
     return response if "id" in request else None
 

@@ -36,11 +36,7 @@ METHOD_NOT_FOUND = -32601
 def _block(view: View, header: BlockHeaderAPI | None, block: BlockId, full: bool) -> Json:
     if header is None:
         return None
-    return (
-        encode_pending(header)
-        if block == "pending"
-        else encode_block(header, view.transactions(header), full)
-    )
+    return encode_pending(header) if block == "pending" else encode_block(header, view.transactions(header), full)
 
 
 def get_block_by_number(view: View, params: Params) -> Json:
@@ -214,9 +210,7 @@ def execute(node: Node, method: str, params: Params) -> Json:
     if method in DEV and node.dev:
         return DEV[method](node, params)
     if method in KEYLESS:
-        detail = (
-            f"{method}: this node holds no keys; sign the transaction yourself and use eth_sendRawTransaction"
-        )
+        detail = f"{method}: this node holds no keys; sign the transaction yourself and use eth_sendRawTransaction"
     else:
         detail = f"the method {method[:64]} does not exist/is not available"
     raise RpcError(detail, rpc_code=METHOD_NOT_FOUND)

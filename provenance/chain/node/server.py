@@ -63,9 +63,7 @@ def _respond(node: Node, request: Request) -> Response:
 
 class _Handler(WSGIRequestHandler):
     timeout = _IDLE_SECONDS
-    disable_nagle_algorithm = (
-        True  # headers and body are two writes; with Nagle's the second waits for an ACK (40 ms)
-    )
+    disable_nagle_algorithm = True  # headers and body are two writes; with Nagle's the second waits for an ACK (40 ms)
 
     def log(self, type: str, message: str, *args: Any) -> None:
         """Says nothing: requests are the application's to log."""

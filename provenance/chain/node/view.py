@@ -33,7 +33,7 @@ class Included:
 
 
 def base_fee(header: BlockHeaderAPI) -> int:
-    """EIP-1559, wei a unit of gas. (py-evm's type allows for headers from before London; there are none here.)"""
+    """EIP-1559, wei a unit of gas. (py-evm's type allows for headers from before London.)"""
     return header.base_fee_per_gas or 0
 
 
