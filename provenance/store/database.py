@@ -32,9 +32,9 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose transaction holds SQLite's write lock from its start and commits at the end, or leaves nothing."""
-        with _translated(), Session(self.engine.execution_options(write=True), expire_on_commit=False) as session:
-            with session.begin():
-                yield session
+        engine = self.engine.execution_options(write=True)
+        with _translated(), Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
 
     def close(self) -> None:
         self.engine.dispose()
