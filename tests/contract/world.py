@@ -1,8 +1,9 @@
-"""A deployed registry with people around it: sends, calls, signs, and compares the fold of all events with the storage."""
+"""A deployed registry with people around it: sends, calls, signs, decodes events."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from ast import literal_eval
+from dataclasses import dataclass
 from typing import Any
 
 from eth_abi import decode, encode
@@ -10,7 +11,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_tester import EthereumTester
 from eth_tester.exceptions import TransactionFailed
-from eth_utils import keccak, to_bytes, to_canonical_address
+from eth_utils import keccak, to_bytes
 from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic
 
 from provenance.chain import calldata
@@ -49,19 +50,6 @@ class Minted:
     mint: Mint
     tree: Tree
     claims: list[LocalAccount]
-
-
-@dataclass
-class Fold:
-    """What the events say, and nothing else."""
-
-    vouchers: dict[tuple[bytes, int], tuple[calldata.State, str, int]] = field(default_factory=dict)
-    suspended: dict[bytes, bool] = field(default_factory=dict)
-    quotas: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
-    redeemers: dict[tuple[str, str], int] = field(default_factory=dict)
-    brands: dict[str, bool] = field(default_factory=dict)
-    batches: dict[bytes, dict[str, Any]] = field(default_factory=dict)
-    redemptions: int = 0
 
 
 def person(name: str) -> LocalAccount:
@@ -166,7 +154,7 @@ class World:
         return Minted(event.args["batchId"], mint, tree, claims)
 
     def op(self, kind: Kind, batch: Minted, index: int, signer: LocalAccount, **changes: Any) -> Op:
-        """A well-formed op; `changes` alter what is *signed* (party, nonce, deadline) and `proof`, `content_hash`."""
+        """A well-formed op; `changes` alter what is signed (party, nonce, deadline), `proof` and `content_hash`."""
         party = changes.get("party", self.redeemer.address if kind == Kind.REDEEM else self.stranger.address)
         nonce, deadline = changes.get("nonce", 0), changes.get("deadline", FAR)
         message = {"batchId": batch.batch_id, "index": index, "nonce": nonce, "deadline": deadline}
@@ -218,12 +206,8 @@ class _reverts:
 
     def __exit__(self, kind: Any, fault: Any, trace: Any) -> None:
         if isinstance(fault, TransactionFailed):
-            data = fault.args[0] if fault.args and isinstance(fault.args[0], bytes) else b""
-            error = calldata.decode_error(data)
+            text = str(fault.args[0])  # eth-tester gives the revert's data as the repr of bytes
+            error = calldata.decode_error(literal_eval(text)) if text.startswith("b") else None
             raise Reverted(
                 f"{error.name}{tuple(error.arguments.values())}" if error else repr(fault)
             ) from fault
-
-
-def same(one: str | bytes, other: str | bytes) -> bool:
-    return bool(to_canonical_address(one) == to_canonical_address(other))
