@@ -83,9 +83,7 @@ def differences(committed: dict[str, Any], built: dict[str, Any]) -> list[str]:
     """The artifact's fields that drifted; sources one by one."""
     names = [key for key in built if key != "sources" and committed.get(key) != built[key]]
     old, new = committed.get("sources", {}), built["sources"]
-    return names + [
-        f"source {name}" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)
-    ]
+    return names + [f"source {name}" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
 
 
 def _immutables(answer: dict[str, Any], references: dict[str, Any]) -> dict[str, Any]:

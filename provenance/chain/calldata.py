@@ -78,9 +78,7 @@ def encode_resume(batch_id: bytes) -> bytes:
     return _call("resume", batch_id)
 
 
-def encode_suspend_for(
-    batch_id: bytes, suspended: bool, nonce: int, deadline: int, r: bytes, vs: bytes
-) -> bytes:
+def encode_suspend_for(batch_id: bytes, suspended: bool, nonce: int, deadline: int, r: bytes, vs: bytes) -> bytes:
     """`nonce` is the batch's `suspensions`."""
     return _call("suspendFor", batch_id, suspended, nonce, deadline, r, vs)
 

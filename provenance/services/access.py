@@ -103,7 +103,8 @@ class Access:
             session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.created_at < now - KEEP_SECONDS))
             record = session.get(IdempotencyRecord, (scope, key))
             if record is None:
-                return _claim(session, scope, key, fingerprint, now)
+                _claim(session, scope, key, fingerprint, now)
+                return None
             if record.fingerprint != fingerprint:
                 detail = "this Idempotency-Key was used with another payload; use a new key"
                 raise InvalidInput(detail, code="idempotency_key_reused")

@@ -18,6 +18,15 @@ def cursor(session: Session) -> Cursor | None:
     return session.get(Cursor, 1)
 
 
+def tier(at: Cursor | None, block_number: int | None) -> str:
+    """How settled something of this block is: accepted (in no block yet), included, safe or finalized."""
+    if at is None or block_number is None:
+        return "accepted"
+    if block_number <= at.finalized:
+        return "finalized"
+    return "safe" if block_number <= at.safe else "included"
+
+
 def line(session: Session, batch_id: bytes, index: int) -> VoucherLine:
     """A voucher without a row is sealed: nothing has happened to it."""
     row = session.get(VoucherState, (batch_id, index))

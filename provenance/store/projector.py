@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, delete, func, insert, select, tuple_
 from sqlalchemy.orm import Session
@@ -19,6 +19,11 @@ CHUNK = 400
 """Keys in one IN list; SQLite bears 32,766 parameters."""
 
 Key = tuple[bytes, int]
+
+
+class _Folded(NamedTuple):
+    line: VoucherLine
+    block_number: int
 
 
 def apply(session: Session, events: Sequence[ChainEvent]) -> None:
@@ -40,7 +45,11 @@ def rewind(session: Session, fork: int) -> None:
     brands = _touched_brands(session, fork)
     session.execute(delete(t.Event).where(gone))
     session.execute(delete(t.Block).where(t.Block.number > fork))
-    _store_lines(session, {key: fold_voucher(read_events(session, *key)) for key in keys}, at=fork)
+    remaining = {key: read_events(session, *key) for key in keys}
+    _store_lines(
+        session, {key: _Folded(fold_voucher(its), its[-1].block_number) for key, its in remaining.items() if its}
+    )
+    _forget(session, [key for key, its in remaining.items() if not its])
     for brand in brands:
         _rebuild_brand(session, brand)
     _count_again(session, {batch_id for batch_id, _ in keys})
@@ -91,14 +100,14 @@ def _apply_to_vouchers(session: Session, events: Sequence[ChainEvent]) -> None:
         if event.kind in VOUCHER_KINDS and event.batch_id is not None and event.index is not None:
             mine[event.batch_id, event.index].append(event)
     before = _load_lines(session, list(mine))
-    after = {}
+    after: dict[Key, _Folded] = {}
     for key, its_events in mine.items():
         line = before.get(key, VoucherLine())
         for event in its_events:
             line = line.after(event)
-        after[key] = line
-    _store_lines(session, after, at=events[-1].block_number)
-    _shift_counts(session, before, after)
+        after[key] = _Folded(line, its_events[-1].block_number)
+    _store_lines(session, after)
+    _shift_counts(session, before, {key: folded.line for key, folded in after.items()})
 
 
 def _load_lines(session: Session, keys: Sequence[Key]) -> dict[Key, VoucherLine]:
@@ -110,17 +119,26 @@ def _load_lines(session: Session, keys: Sequence[Key]) -> dict[Key, VoucherLine]
     return found
 
 
-def _store_lines(session: Session, lines: dict[Key, VoucherLine], *, at: int) -> None:
-    """A line that is as new is no row at all."""
-    for part in _parts(list(lines)):
-        session.execute(delete(t.VoucherState).where(_among(part)), execution_options={"synchronize_session": False})
+def _store_lines(session: Session, lines: dict[Key, _Folded]) -> None:
+    _forget(session, list(lines))
     rows = [
-        {"batch_id": k[0], "index": k[1], "state": v.state, "holder": v.holder, "nonce": v.nonce, "block_number": at}
-        for k, v in lines.items()
-        if v != VoucherLine()
+        {
+            "batch_id": batch_id,
+            "index": index,
+            "state": folded.line.state,
+            "holder": folded.line.holder,
+            "nonce": folded.line.nonce,
+            "block_number": folded.block_number,
+        }
+        for (batch_id, index), folded in lines.items()
     ]
     if rows:
         session.execute(insert(t.VoucherState), rows)
+
+
+def _forget(session: Session, keys: Sequence[Key]) -> None:
+    for part in _parts(keys):
+        session.execute(delete(t.VoucherState).where(_among(part)), execution_options={"synchronize_session": False})
 
 
 def _among(keys: Sequence[Key]) -> Any:
@@ -229,4 +247,3 @@ def _rebuild_brand(session: Session, brand: str) -> None:
         _apply_to_parties(session, to_event(row))
         session.flush()
     _count_again(session, set(ids))
-

@@ -77,9 +77,7 @@ class World:
             self._fund(person(name)) for name in ("admin", "brand", "supplier", "redeemer", "stranger")
         )
         creation = to_bytes(hexstr=artifact()["bytecode"]) + encode(["address"], [self.admin.address])
-        sent = tester.send_transaction(
-            {"from": self.admin.address, "data": "0x" + creation.hex(), "gas": 8_000_000}
-        )
+        sent = tester.send_transaction({"from": self.admin.address, "data": "0x" + creation.hex(), "gas": 8_000_000})
         self.address: str = tester.get_transaction_receipt(sent)["contract_address"]
         self.chain_id: int = tester.backend.chain.chain_id
         self.send(
@@ -124,9 +122,7 @@ class World:
         """Executes a call that answers statuses, and checks that its events say the same."""
         sender = sender or self.stranger
         statuses = calldata.decode_execute_result(self.call(data, sender))
-        refused = [
-            (e.args["position"], e.args["status"]) for e in self.send(sender, data) if e.name == "Refused"
-        ]
+        refused = [(e.args["position"], e.args["status"]) for e in self.send(sender, data) if e.name == "Refused"]
         assert refused == [(i, status) for i, status in enumerate(statuses) if status]
         return statuses
 
@@ -149,9 +145,7 @@ class World:
             "verifyingContract": self.address,
         }
 
-    def sign(
-        self, signer: LocalAccount, kind: str, message: dict[str, Any], **domain: Any
-    ) -> tuple[bytes, bytes]:
+    def sign(self, signer: LocalAccount, kind: str, message: dict[str, Any], **domain: Any) -> tuple[bytes, bytes]:
         """(r, vs) of EIP-2098, by eth-account's own EIP-712."""
         fields = [dict(zip(("type", "name"), part.split(), strict=True)) for part in TYPES[kind].split(",")]
         signed = signer.sign_typed_data(self.domain() | domain, {kind: fields}, message)
@@ -178,9 +172,7 @@ class World:
         content = changes.get("content_hash", NO_CONTENT)
         return Op(kind, batch.batch_id, index, party, nonce, deadline, r, vs, content, proof)
 
-    def transfer(
-        self, batch: Minted, index: int, signer: LocalAccount, to: LocalAccount, **changes: Any
-    ) -> Op:
+    def transfer(self, batch: Minted, index: int, signer: LocalAccount, to: LocalAccount, **changes: Any) -> Op:
         return self.op(Kind.TRANSFER, batch, index, signer, party=to.address, **changes)
 
     def redeem(self, batch: Minted, index: int, signer: LocalAccount, **changes: Any) -> Op:
@@ -220,9 +212,7 @@ class _reverts:
         if isinstance(fault, TransactionFailed):
             data = fault.args[0] if fault.args and isinstance(fault.args[0], bytes) else b""
             error = calldata.decode_error(data)
-            raise Reverted(
-                f"{error.name}{tuple(error.arguments.values())}" if error else repr(fault)
-            ) from fault
+            raise Reverted(f"{error.name}{tuple(error.arguments.values())}" if error else repr(fault)) from fault
 
 
 def same(one: str | bytes, other: str | bytes) -> bool:
