@@ -21,20 +21,22 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = _sqlite_engine(url) if make_url(url).get_backend_name() == "sqlite" else _postgres_engine(url)
+        sqlite = make_url(url).get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(url) if sqlite else _postgres_engine(url)
+        self._snapshots = self.engine if sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session on one snapshot; what it changes is thrown away."""
-        with _translated(), Session(self.engine) as session:
+        with _translated(), Session(self._snapshots) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose transaction holds SQLite's write lock from its start and commits at the end, or leaves nothing."""
-        with _translated(), Session(self.engine.execution_options(write=True), expire_on_commit=False) as session:
-            with session.begin():
-                yield session
+        engine = self.engine.execution_options(write=True)
+        with _translated(), Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
 
     def close(self) -> None:
         self.engine.dispose()

@@ -52,7 +52,7 @@ def _under(inner: Heap, top: int) -> bytes:
     return b"".join(rows)
 
 
-def _locate(node: int) -> tuple[int, int, int]:
+def locate(node: int) -> tuple[int, int, int]:
     """(level, number, byte offset) of an inner node other than the root."""
     depth = (node + 1).bit_length() - 1
     down = (depth - 1) % HEIGHT + 1
@@ -83,7 +83,7 @@ class TreeReader:
         if node >= self._count - 1:
             index = 2 * self._count - 2 - node
             return leaf(index, *self.public_leaf(index))
-        level, number, offset = _locate(node)
+        level, number, offset = locate(node)
         return self._tile(level, number)[offset : offset + NODE_BYTES]
 
     def _tile(self, level: int, number: int) -> bytes:

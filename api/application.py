@@ -1,0 +1,116 @@
+"""Builds the Flask application from the services; owns what every request goes through."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+
+import structlog
+from flask import Response, g, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_limiter import Limiter
+from flask_openapi import Info, OpenAPI
+from werkzeug.exceptions import BadRequest
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from api import batches, events, operations, problems, rpc, status, vouchers
+from api.auth import caller
+from api.problems import Unsendable
+from api.schemas import Problem
+from provenance.wiring import Services
+
+log = structlog.get_logger("api")
+
+MAX_JSON = 1024 * 1024
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
+_CSP = (
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; object-src 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+_DOCS_CSP = (
+    _CSP.replace("'wasm-unsafe-eval'", "'unsafe-inline'") + "; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+)
+
+
+def create_app(services: Services) -> OpenAPI:
+    """A WSGI application. Serves requests; never sends a transaction and never folds an event."""
+    app = OpenAPI(
+        "api",
+        info=Info(title="Voucher provenance", version="1"),
+        security_schemes={"apiKey": {"type": "http", "scheme": "bearer"}},
+        responses={"4XX": Problem, "503": Problem},
+        validation_error_model=Problem,
+        validation_error_callback=problems.from_validation,
+        doc_prefix="/docs",
+    )
+    app.openapi_version = "3.1.0"
+    app.config["MAX_CONTENT_LENGTH"] = MAX_JSON
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # the default provider has it
+    app.extensions["provenance"] = services
+    if services.settings.trusted_proxies:
+        hops = services.settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    _limit(app, services.settings.rate_limit)
+    for module in (batches, vouchers, operations, events, rpc):
+        app.register_api(module.blueprint)
+    metrics = status.register(app)
+    problems.register(app)
+    app.before_request(lambda: _begin(metrics))
+    app.before_request(_check_json)
+    app.after_request(_finish)
+    app.add_url_rule("/docs", "docs", lambda: redirect("/docs/swagger"))
+    app.add_url_rule("/openapi.json", "openapi_json", lambda: redirect("/docs/openapi.json"))
+    return app
+
+
+def _limit(app: OpenAPI, rate: str) -> None:
+    """By API key, else by address. An empty rate switches it off."""
+
+    def who() -> str:
+        found = caller()
+        return found.key_id if found else request.remote_addr or "unknown"
+
+    Limiter(who, app=app, default_limits=[rate] if rate else [], headers_enabled=True, enabled=bool(rate))
+
+
+def _begin(metrics: status.Metrics) -> None:
+    given = request.headers.get("Request-Id", "")
+    g.request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(8)
+    g.started, g.metrics = time.monotonic(), metrics
+
+
+def _check_json() -> ResponseReturnValue | None:
+    """415 and 400 before any model sees the body."""
+    if request.method != "POST" or request.path == "/v1/batches" or request.url_rule is None:
+        return None
+    if not request.is_json:
+        raise Unsendable(415, problems.HTTP_DETAILS[415], "unsupported_media_type")
+    try:
+        request.get_json()
+    except (BadRequest, RecursionError, UnicodeDecodeError) as error:
+        raise Unsendable(400, "the body is not JSON; check its syntax", "malformed_json") from error
+    return None
+
+
+def _finish(response: Response) -> Response:
+    seconds = time.monotonic() - g.get("started", time.monotonic())
+    response.headers["Request-Id"] = g.get("request_id", "")
+    response.headers["Content-Security-Policy"] = _DOCS_CSP if request.path.startswith("/docs") else _CSP
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Permissions-Policy"] = "camera=(self)"
+    response.headers.setdefault("Cache-Control", "no-store")
+    if "metrics" in g:
+        g.metrics.observe(response, seconds)
+    log.info(
+        "request",
+        request_id=g.get("request_id"),
+        method=request.method,
+        route=request.url_rule.rule if request.url_rule else None,
+        status=response.status_code,
+        ms=round(seconds * 1000, 1),
+    )
+    if response.status_code == 200 and response.headers.get("ETag"):
+        response.make_conditional(request)
+    return response

@@ -1,0 +1,64 @@
+"""/v1/status for people, /healthz and /readyz for the load balancer, /metrics for Prometheus."""
+
+from __future__ import annotations
+
+from flask import Response, g, request
+from flask_openapi import APIBlueprint, OpenAPI, Tag
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from api import representation
+from api.auth import services
+
+blueprint = APIBlueprint("status", __name__, abp_tags=[Tag(name="status")])
+
+
+@blueprint.get("/v1/status", summary="Chain, registry, head, lag, relayer and counts")
+def status() -> Response:
+    return representation.document(services().status.report())
+
+
+@blueprint.get("/healthz", summary="The process answers")
+def healthz() -> Response:
+    return representation.document({"status": "ok"})
+
+
+@blueprint.get("/readyz", summary="Database and chain can be read, and indexing keeps up")
+def readyz() -> Response:
+    """503 with the reasons where not."""
+    faults = services().status.faults()
+    response = representation.document({"status": "unready" if faults else "ready", "faults": faults})
+    response.status_code = 503 if faults else 200
+    return response
+
+
+@blueprint.get("/metrics", summary="Prometheus metrics")
+def metrics() -> Response:
+    return Response(g.metrics.expose(), mimetype="text/plain; version=0.0.4")
+
+
+class Metrics:
+    """This process's counters, and gauges that are read from the database when asked for."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self._requests = Counter("provenance_requests", "Requests answered", labels, registry=self._registry)
+        self._seconds = Histogram("provenance_request_seconds", "Time to answer", ("route",), registry=self._registry)
+        self._gauges: dict[str, Gauge] = {}
+
+    def observe(self, response: Response, seconds: float) -> None:
+        route = request.url_rule.rule if request.url_rule else "unknown"
+        self._requests.labels(request.method, route, response.status_code).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def expose(self) -> bytes:
+        for name, value in services().status.gauges().items():
+            if name not in self._gauges:
+                self._gauges[name] = Gauge(f"provenance_{name}", name.replace("_", " "), registry=self._registry)
+            self._gauges[name].set(value)
+        return generate_latest(self._registry)
+
+
+def register(app: OpenAPI) -> Metrics:
+    app.register_api(blueprint)
+    return Metrics()

@@ -1,0 +1,40 @@
+"""Accepts a holder's signed Redeem from the redeemer whom it names. Reserves the voucher and queues; sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from provenance.core.encoding import Address
+from provenance.core.rules import EXPLANATIONS, refusal
+from provenance.core.statements import Domain, Redeem, SignedStatement, digest, recover
+from provenance.errors import Forbidden, InvalidInput, Refused
+from provenance.store import outbox, projections
+from provenance.store.database import Database
+from provenance.store.tables import Operation
+
+
+class Redemptions:
+    def __init__(self, database: Database, domain: Domain, clock: Callable[[], float]) -> None:
+        self._database, self._domain, self._clock = database, domain, clock
+
+    def accept(self, signed: SignedStatement, redeemer: Address | None, owner: str) -> Operation:
+        """`redeemer` is the caller's own account. Raises Forbidden for another's, Refused with the rule's name, Conflict
+        where another operation holds the voucher. Nothing is stored then."""
+        statement = signed.statement
+        if not isinstance(statement, Redeem):
+            raise InvalidInput("this route takes a Redeem", field="statement.type")
+        if statement.redeemer != redeemer:
+            raise Forbidden(f"the statement names the redeemer {statement.redeemer}, the API key is {redeemer}'s")
+        message = digest(self._domain, statement)
+        signer = recover(message, signed.signature)
+        now = int(self._clock())
+        with self._database.write() as session:
+            known = outbox.find(session, message)
+            if known is not None:
+                return known
+            facts = projections.op_facts(session, statement.batch_id, statement.index, statement.redeemer, now)
+            reason = refusal(statement, signer, facts)
+            if reason is not None:
+                raise Refused(EXPLANATIONS[reason], code=reason)
+            where = (statement.batch_id, statement.index, statement.nonce)
+            return outbox.enqueue(session, outbox.Request(message, signed, where[0], owner, now, *where[1:]))

@@ -1,0 +1,74 @@
+"""Tells who made an operation how far it has come. Writes nothing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from provenance.errors import NotFound
+from provenance.store import projections
+from provenance.store.database import Database
+from provenance.store.tables import Operation, OperationStatus
+
+SETTLED = ("included", "safe", "finalized", "refused")
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class OperationView:
+    """`status`: accepted, sent, included, safe, finalized, or refused with `reason` (a rule's name) and `detail` (words)."""
+
+    id: str
+    kind: str
+    status: str
+    reason: str | None
+    detail: str | None
+    batch_id: bytes
+    index: int | None
+    created_at: int
+    transaction: bytes | None
+    block: int | None
+
+
+class Tracking:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def operation(self, operation_id: str, caller: str | None, *, wait: float = 0) -> OperationView:
+        """Waits up to `wait` seconds for it to be settled. An operation made with an API key is that key's to see; one made
+        without is whoever knows its random id's. Raises NotFound alike for unknown and for another's."""
+        give_up = time.monotonic() + wait
+        while True:
+            view = self._read(operation_id, caller)
+            if view.status in SETTLED or time.monotonic() >= give_up:
+                return view
+            time.sleep(POLL_SECONDS)
+
+    def queue(self) -> tuple[int, int]:
+        """(operations that wait, creation time of the oldest or 0)."""
+        waiting = Operation.status.in_((OperationStatus.ACCEPTED, OperationStatus.SENT))
+        with self._database.read() as session:
+            row = session.execute(select(func.count(), func.min(Operation.created_at)).where(waiting)).one()
+        return row[0], row[1] or 0
+
+    def _read(self, operation_id: str, caller: str | None) -> OperationView:
+        with self._database.read() as session:
+            row = session.get(Operation, operation_id)
+            if row is None or (row.owner is not None and row.owner != caller):
+                raise NotFound(f"no operation {operation_id!r:.40} of yours is known", code="unknown_operation")
+            included = row.status == OperationStatus.INCLUDED
+            status = projections.tier(projections.cursor(session), row.block_number) if included else row.status
+        return OperationView(
+            id=row.id,
+            kind=row.kind,
+            status=status,
+            reason=row.reason,
+            detail=row.detail,
+            batch_id=row.batch_id,
+            index=row.index,
+            created_at=row.created_at,
+            transaction=row.transaction_hash,
+            block=row.block_number,
+        )

@@ -1,0 +1,46 @@
+"""Accepts a holder's signed Transfer. Checks what can be known now, reserves the voucher, queues; sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from provenance.core.fingerprint import MAX_CONTENT_BYTES
+from provenance.core.rules import EXPLANATIONS, refusal
+from provenance.core.statements import Domain, SignedStatement, Transfer, digest, recover
+from provenance.errors import InvalidInput, Refused
+from provenance.store import outbox, projections
+from provenance.store.database import Database
+from provenance.store.tables import Operation, SealedContent
+
+SEALED_OVERHEAD = 32 + 16
+"""Salt and GCM tag around the content."""
+
+
+class Transfers:
+    def __init__(self, database: Database, domain: Domain, clock: Callable[[], float]) -> None:
+        self._database, self._domain, self._clock = database, domain, clock
+
+    def accept(self, signed: SignedStatement, sealed: bytes | None, owner: str | None) -> Operation:
+        """`sealed` is the content for the next holder, where the voucher has content. Raises Refused with the rule's name,
+        Conflict where another operation holds the voucher. Nothing is stored then."""
+        statement = signed.statement
+        if not isinstance(statement, Transfer):
+            raise InvalidInput("this route takes a Transfer", field="statement.type")
+        message = digest(self._domain, statement)
+        signer = recover(message, signed.signature)
+        if sealed is not None and not SEALED_OVERHEAD <= len(sealed) <= SEALED_OVERHEAD + MAX_CONTENT_BYTES:
+            raise InvalidInput(f"sealed content of {len(sealed)} bytes cannot be right", field="sealedContent")
+        now = int(self._clock())
+        with self._database.write() as session:
+            known = outbox.find(session, message)
+            if known is not None:
+                return known
+            facts = projections.op_facts(session, statement.batch_id, statement.index, None, now)
+            reason = refusal(statement, signer, facts)
+            if reason is not None:
+                raise Refused(EXPLANATIONS[reason], code=reason)
+            where = (statement.batch_id, statement.index, statement.nonce)
+            operation = outbox.enqueue(session, outbox.Request(message, signed, where[0], owner, now, *where[1:]))
+            if sealed is not None:
+                session.merge(SealedContent(batch_id=where[0], index=where[1], nonce=where[2] + 1, body=sealed))
+        return operation

@@ -1,0 +1,72 @@
+"""Recomputes a stored tree and names each row that does not fit. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from provenance.core import merkle
+from provenance.core.encoding import address_of, to_hex
+from provenance.core.fingerprint import LEAF_BYTES, leaf
+from provenance.store.tables import Tile
+from provenance.store.tiles import LEAVES_PER_TILE, NODE_BYTES, locate
+
+
+@dataclass(frozen=True)
+class Fault:
+    row: str
+    detail: str
+    expected: str
+    found: str
+
+
+def tree_faults(session: Session, batch_id: bytes, count: int, root: bytes) -> Iterator[Fault]:
+    """Every stored node must be the hash of its two stored children, up to the root. A node that fits neither above nor
+    below was changed itself; one that fits above but not below has a changed leaf under it."""
+    query = select(Tile.level, Tile.number, Tile.body).where(Tile.batch_id == batch_id)
+    tiles = {(level, number): body for level, number, body in session.execute(query)}
+    try:
+        nodes = [_stored(tiles, count, root, node) for node in range(2 * count - 1)]
+    except (KeyError, ValueError) as error:
+        yield Fault(f"tiles {batch_id.hex()}", f"a tile is missing or cut short: {error}", "a whole tree", "a gap")
+        return
+    hashes = [merkle.hash_pair(nodes[2 * k + 1], nodes[2 * k + 2]) for k in range(count - 1)]
+    bad = {k for k in range(count - 1) if hashes[k] != nodes[k]}
+    if count == 1 and nodes[0] != root:
+        yield Fault(f"tiles {batch_id.hex()}/0/0", "the leaf is not the root", to_hex(root), to_hex(nodes[0]))
+    for node in sorted(bad):
+        yield from _blame(batch_id, count, node, bad, (hashes[node], nodes[node]))
+
+
+def _stored(tiles: dict[tuple[int, int], bytes], count: int, root: bytes, node: int) -> bytes:
+    if node >= count - 1:
+        index = 2 * count - 2 - node
+        number, place = divmod(index, LEAVES_PER_TILE)
+        row = tiles[0, number][place * LEAF_BYTES : (place + 1) * LEAF_BYTES]
+        return leaf(index, address_of(row[:20]), row[20:])
+    if node == 0:
+        return root
+    level, number, offset = locate(node)
+    body = tiles[level, number][offset : offset + NODE_BYTES]
+    if len(body) != NODE_BYTES:
+        raise ValueError(f"level {level}, number {number}")
+    return body
+
+
+def _blame(batch_id: bytes, count: int, node: int, bad: set[int], hashes: tuple[bytes, bytes]) -> Iterator[Fault]:
+    expected, found = to_hex(hashes[0]), to_hex(hashes[1])
+    children = (2 * node + 1, 2 * node + 2)
+    if node and merkle.parent(node) in bad:
+        level, number, _ = locate(node)
+        yield Fault(f"tiles {batch_id.hex()}/{level}/{number}", f"node {node} fits no neighbour", expected, found)
+    elif bad.isdisjoint(children):
+        leaves = [2 * count - 2 - child for child in children if child >= count - 1]
+        if leaves:
+            names = " or ".join(str(index) for index in leaves)
+            row = f"tiles {batch_id.hex()}/0/{leaves[0] // LEAVES_PER_TILE}"
+            yield Fault(row, f"leaf {names} was changed", found, expected)
+        else:
+            yield Fault(f"batches {batch_id.hex()}", "the root is not the tree's", expected, found)

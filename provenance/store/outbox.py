@@ -1,0 +1,78 @@
+"""The queue of operations: written here when they are accepted, changed only by guarded updates."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from provenance.core.statements import SignedStatement
+from provenance.errors import Conflict
+from provenance.store.tables import Operation, OperationStatus
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be queued. `index` and `nonce` are None unless the operation is on one voucher."""
+
+    digest: bytes
+    signed: SignedStatement
+    batch_id: bytes
+    owner: str | None
+    now: int
+    index: int | None = None
+    nonce: int | None = None
+
+
+def find(session: Session, digest: bytes) -> Operation | None:
+    """Operations are one per digest, never per signature: a signature can be made again."""
+    return session.scalar(select(Operation).where(Operation.digest == digest))
+
+
+def enqueue(session: Session, request: Request) -> Operation:
+    """The new operation, or the one that this digest has. Raises Conflict where another one has reserved the voucher.
+
+    A crash before the caller's commit leaves nothing; after it the operation will be carried out or refused.
+    """
+    known = find(session, request.digest)
+    if known is not None:
+        return known
+    operation = Operation(id=secrets.token_hex(16), status=OperationStatus.ACCEPTED, **_columns(request))
+    try:
+        with session.begin_nested():
+            session.add(operation)
+    except IntegrityError as error:
+        return _after_collision(session, request, error)
+    return operation
+
+
+def _columns(request: Request) -> dict[str, Any]:
+    return {
+        "kind": type(request.signed.statement).__name__.lower(),
+        "digest": request.digest,
+        "statement": request.signed.to_json(),
+        "batch_id": request.batch_id,
+        "index": request.index,
+        "nonce": request.nonce,
+        "owner": request.owner,
+        "created_at": request.now,
+    }
+
+
+def _after_collision(session: Session, request: Request, error: IntegrityError) -> Operation:
+    known = find(session, request.digest)
+    if known is not None:
+        return known
+    detail = "another operation on this voucher was accepted first; read its state and try again"
+    raise Conflict(detail, code="voucher_reserved") from error
+
+
+def refuse(session: Session, operation_id: str, expected: OperationStatus, reason: str, detail: str) -> bool:
+    """False where the operation has left `expected` in the meantime: then nothing changed."""
+    values = {"status": OperationStatus.REFUSED, "reason": reason, "detail": detail}
+    guard = (Operation.id == operation_id, Operation.status == expected)
+    return session.scalar(update(Operation).where(*guard).values(values).returning(Operation.id)) is not None
