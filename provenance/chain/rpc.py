@@ -13,14 +13,16 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard, TypeVar
 
-from eth_typing import ChecksumAddress
-from eth_utils.crypto import keccak
-
 from provenance.chain import reads, wire
-from provenance.chain.reads import BlockId, MinedBlockId, MinedTag, Read, Topics
+from provenance.chain.reads import BlockTag, Read, Topics
 from provenance.chain.transport import Throttled, Transport, name_of
 from provenance.chain.wire import Block, FeeHistory, Fields, Log, Malformed, Receipt, Transaction
+from provenance.core.encoding import Address, keccak, to_hex
 from provenance.errors import ChainUnavailable, InvalidInput, RpcError
+
+__all__ = [
+    "ATTEMPTS", "Block", "BlockTag", "FeeHistory", "Log", "Read", "Receipt", "Rpc", "Topics", "Transaction", "revert_data",
+]  # fmt: skip
 
 _T = TypeVar("_T")
 
@@ -41,7 +43,6 @@ class Rpc:
         if not addresses or not all(url.startswith(("http://", "https://")) for url in addresses):
             raise InvalidInput("an RPC URL starts with http:// or https://", field="RPC_URL")
         self._url, self.timeout = addresses[0], timeout
-        self.name = name_of(self._url)
         self._transport = transport or Transport()
         self._ids = itertools.count(1)
         others = (Rpc(url, timeout=timeout, transport=self._transport) for url in addresses[1:])
@@ -55,33 +56,41 @@ class Rpc:
     def block_number(self) -> int:
         return self.read(reads.block_number())
 
-    def block(self, which: MinedBlockId) -> Block | None:
-        return self.read(reads.block(which))
+    def find_block(self, block: BlockTag) -> Block | None:
+        """None: the node has no such block."""
+        return self.read(reads.block(block))
+
+    def block(self, block: BlockTag) -> Block:
+        found = self.find_block(block)
+        if found is None:
+            which = to_hex(block) if isinstance(block, bytes) else block
+            raise ChainUnavailable(f"{self} has no block {which} (yet); is it still syncing?")
+        return found
 
     def call(
         self,
-        to: ChecksumAddress,
+        to: Address,
         data: bytes,
-        block: BlockId,
+        block: BlockTag,
         *,
-        sender: ChecksumAddress | None = None,
+        sender: Address | None = None,
         gas: int | None = None,
     ) -> bytes:
         return self.read(reads.call(to, data, block, sender=sender, gas=gas))
 
-    def estimate_gas(self, to: ChecksumAddress | None, data: bytes, *, sender: ChecksumAddress, value: int = 0) -> int:
+    def estimate_gas(self, to: Address | None, data: bytes, *, sender: Address, value: int = 0) -> int:
         return self.read(reads.estimate_gas(to, data, sender=sender, value=value))
 
-    def code(self, address: ChecksumAddress, block: BlockId) -> bytes:
+    def code(self, address: Address, block: BlockTag) -> bytes:
         return self.read(reads.code(address, block))
 
-    def storage_at(self, address: ChecksumAddress, slot: int, block: BlockId) -> bytes:
+    def storage_at(self, address: Address, slot: int, block: BlockTag) -> bytes:
         return self.read(reads.storage_at(address, slot, block))
 
-    def balance(self, address: ChecksumAddress, block: BlockId) -> int:
+    def balance(self, address: Address, block: BlockTag) -> int:
         return self.read(reads.balance(address, block))
 
-    def transaction_count(self, address: ChecksumAddress, block: BlockId) -> int:
+    def transaction_count(self, address: Address, block: BlockTag) -> int:
         return self.read(reads.transaction_count(address, block))
 
     def receipt(self, transaction_hash: bytes) -> Receipt | None:
@@ -90,10 +99,10 @@ class Rpc:
     def transaction(self, transaction_hash: bytes) -> Transaction | None:
         return self.read(reads.transaction(transaction_hash))
 
-    def logs(self, address: ChecksumAddress, from_block: int, to_block: int, topics: Topics = ()) -> tuple[Log, ...]:
-        return self.read(reads.logs(address, from_block, to_block, topics))
+    def logs(self, address: Address, first: int, last: int, topics: Topics = ()) -> list[Log]:
+        return self.read(reads.logs(address, first, last, topics))
 
-    def logs_by_hash(self, address: ChecksumAddress, block_hash: bytes, topics: Topics = ()) -> tuple[Log, ...]:
+    def logs_by_hash(self, address: Address, block_hash: bytes, topics: Topics = ()) -> list[Log]:
         return self.read(reads.logs_by_hash(address, block_hash, topics))
 
     def gas_price(self) -> int:
@@ -102,14 +111,14 @@ class Rpc:
     def max_priority_fee(self) -> int:
         return self.read(reads.max_priority_fee())
 
-    def fee_history(self, count: int, newest: MinedTag | int, percentiles: Sequence[float] = ()) -> FeeHistory:
+    def fee_history(self, count: int, newest: BlockTag, percentiles: Sequence[float] = ()) -> FeeHistory:
         return self.read(reads.fee_history(count, newest, percentiles))
 
     # -------------------------------------------------------------------------------------------- how it is asked
 
     def read(self, read: Read[_T]) -> _T:
         """The decoded answer. Raises RpcError, ChainUnavailable."""
-        return self._decode(read, self.request(read.method, read.params, attempts=ATTEMPTS))
+        return self._decode(read, self.request(read.method, read.params))
 
     def batch(self, wanted: Iterable[Read[_T]]) -> list[_T | RpcError]:
         """Many reads in few round trips, answered in their order; an item's own error takes its place in the list.
@@ -134,14 +143,14 @@ class Rpc:
         RpcError: the node answered; its words say what it thinks. ChainUnavailable: the transaction may or may not
         have arrived. In both cases look for it by its hash before doing anything else.
         """
-        result = self.request("eth_sendRawTransaction", ("0x" + raw.hex(),), attempts=1)
+        result = self.request("eth_sendRawTransaction", (to_hex(raw),), attempts=1)
         expected = keccak(raw)
-        if result != "0x" + expected.hex():
-            raise ChainUnavailable(f"{self.name} answered a send with something else than the transaction's hash")
+        if result != to_hex(expected):
+            raise ChainUnavailable(f"{self} answered a send with something else than the transaction's hash")
         return expected
 
-    def request(self, method: str, params: Sequence[object], *, attempts: int) -> Any:
-        """The raw `result` of one call. More than one attempt is for calls that can be repeated without harm."""
+    def request(self, method: str, params: Sequence[object], *, attempts: int = ATTEMPTS) -> Any:
+        """The raw `result` of one call. What must not happen twice wants `attempts=1`."""
         deadline = time.monotonic() + self.timeout
         (response,) = self._exchange([self._request(method, params)], deadline, attempts)
         error = _error_of(response)
@@ -170,7 +179,7 @@ class Rpc:
         try:
             document = json.loads(body)
         except (ValueError, RecursionError):
-            raise ChainUnavailable(f"{self.name} answered something that is not JSON") from None
+            raise ChainUnavailable(f"{self} answered something that is not JSON") from None
         if len(requests) == 1:
             document = [document]
         elif isinstance(document, dict) and (error := _error_of(document)) is not None:
@@ -181,19 +190,23 @@ class Rpc:
         responses: dict[int, dict[str, Any]] = {}
         for response in document if isinstance(document, list) else [None]:
             if not _is_response(response):
-                raise ChainUnavailable(f"{self.name} answered something that is not a JSON-RPC response")
+                raise ChainUnavailable(f"{self} answered something that is not a JSON-RPC response")
             responses[response["id"]] = response
         if sorted(responses) != [request["id"] for request in requests]:
-            raise ChainUnavailable(f"{self.name} answered another request: the ids differ")
+            raise ChainUnavailable(f"{self} answered another request: the ids differ")
         return [responses[request["id"]] for request in requests]
 
     def _decode(self, read: Read[_T], result: object) -> _T:
         try:
             return read.decode(result)
         except Malformed as e:
-            raise ChainUnavailable(f"{self.name} gave a malformed answer to {read.method}: {e}") from e
+            raise ChainUnavailable(f"{self} gave a malformed answer to {read.method}: {e}") from e
 
     # -------------------------------------------------------------------------------------------- life
+
+    def __str__(self) -> str:
+        """What may be shown of the endpoint: scheme and host. The rest of a provider's URL is a key."""
+        return name_of(self._url)
 
     def close(self) -> None:
         self._transport.close()

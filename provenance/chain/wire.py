@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
-from eth_typing import ChecksumAddress
-from eth_utils.address import to_checksum_address
+from provenance.core.encoding import Address, address_of
 
 _T = TypeVar("_T")
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
@@ -37,7 +36,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    address: ChecksumAddress
+    address: Address
     topics: tuple[bytes, ...]
     data: bytes
     block_number: int
@@ -49,16 +48,16 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """`succeeded` is False for a transaction that was included but failed."""
+    """`status` is 1 for success, 0 for a transaction that was included but failed."""
 
     transaction_hash: bytes
     block_number: int
     block_hash: bytes
     transaction_index: int
-    succeeded: bool
+    status: int
     gas_used: int
     effective_gas_price: int
-    contract_address: ChecksumAddress | None
+    contract_address: Address | None
     logs: tuple[Log, ...]
 
 
@@ -67,8 +66,8 @@ class Transaction:
     """`block_number` and `block_hash` are None while it waits. Legacy ones have `max_fee` = `max_priority_fee` = price."""
 
     hash: bytes
-    sender: ChecksumAddress
-    to: ChecksumAddress | None
+    sender: Address
+    to: Address | None
     nonce: int
     value: int
     data: bytes
@@ -123,16 +122,18 @@ def bloom(value: object) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _checksummed(address_: bytes) -> ChecksumAddress:
-    return to_checksum_address(address_)
+def _checksummed(address_: bytes) -> Address:
+    return address_of(address_)
 
 
-def address(value: object) -> ChecksumAddress:
+def address(value: object) -> Address:
     return _checksummed(sized(value, 20))
 
 
-def flag(value: object) -> bool:
-    return bool(quantity(value))
+def status(value: object) -> int:
+    if value not in ("0x0", "0x1"):
+        raise Malformed("neither 0x0 nor 0x1")
+    return quantity(value)
 
 
 def text(value: object) -> str:
@@ -215,7 +216,7 @@ def receipt(value: object) -> Receipt:
         block_number=fields.get("blockNumber", quantity),
         block_hash=fields.get("blockHash", hash32),
         transaction_index=fields.get("transactionIndex", quantity),
-        succeeded=fields.get("status", flag),
+        status=fields.get("status", status),
         gas_used=fields.get("gasUsed", quantity),
         effective_gas_price=fields.get("effectiveGasPrice", quantity),
         contract_address=fields.get("contractAddress", optional(address)),

@@ -47,7 +47,6 @@ def test_it_reads_what_web3_reads(shared: Devnet, rpc: Rpc) -> None:
     sent = shared.web3.eth.get_transaction(expected["transactionHash"])
     receipt, found = rpc.receipt(bytes(expected["transactionHash"])), rpc.block("latest")
     assert receipt is not None
-    assert found is not None
     assert (found.number, found.hash, found.parent_hash) == (
         block["number"],
         bytes(block["hash"]),
@@ -55,7 +54,7 @@ def test_it_reads_what_web3_reads(shared: Devnet, rpc: Rpc) -> None:
     )
     assert (found.timestamp, found.base_fee) == (block["timestamp"], block["baseFeePerGas"])
     assert found.logs_bloom == bytes(block["logsBloom"])
-    assert (receipt.succeeded, receipt.gas_used, receipt.block_number) == (True, expected["gasUsed"], block["number"])
+    assert (receipt.status, receipt.gas_used, receipt.block_number) == (1, expected["gasUsed"], block["number"])
     assert receipt.effective_gas_price == expected["effectiveGasPrice"]
     (log,) = receipt.logs
     assert (log.address, log.topics, log.data) == (emitter, (b"\x01" * 32, b"\x02" * 32), b"payload")
@@ -66,16 +65,15 @@ def test_it_reads_what_web3_reads(shared: Devnet, rpc: Rpc) -> None:
     assert (transaction.max_fee, transaction.max_priority_fee) == (sent["maxFeePerGas"], sent["maxPriorityFeePerGas"])
     assert transaction.block_hash == found.hash
     assert rpc.block(found.number) == rpc.block(found.hash) == found
-    assert rpc.logs(emitter, 0, found.number) == rpc.logs_by_hash(emitter, found.hash) == (log,)
-    assert rpc.logs(emitter, 0, found.number, [None, [b"\x02" * 32, b"\x03" * 32]]) == (log,)
-    assert rpc.logs(emitter, 0, found.number, [b"\x02" * 32]) == ()
+    assert rpc.logs(emitter, 0, found.number) == rpc.logs_by_hash(emitter, found.hash) == [log]
+    assert rpc.logs(emitter, 0, found.number, [None, [b"\x02" * 32, b"\x03" * 32]]) == [log]
+    assert rpc.logs(emitter, 0, found.number, [b"\x02" * 32]) == []
 
 
 def test_it_reads_state_at_the_block_it_names(shared: Devnet, rpc: Rpc) -> None:
     emitter = Web3.to_checksum_address(shared.deploy(EMITTER))
     number = shared.send(to=emitter, data=bytes(64))["blockNumber"]
     block = rpc.block(number)
-    assert block is not None
     assert rpc.code(emitter, number) == EMITTER
     assert rpc.code(emitter, number - 2) == b""
     for which in (number, block.hash, "latest"):
@@ -95,7 +93,9 @@ def test_it_reads_state_at_the_block_it_names(shared: Devnet, rpc: Rpc) -> None:
 
 def test_what_is_not_there_is_none_and_not_an_error(rpc: Rpc) -> None:
     nothing = b"\x11" * 32
-    assert rpc.block(10**6) is rpc.block(nothing) is rpc.receipt(nothing) is rpc.transaction(nothing) is None
+    assert rpc.find_block(10**6) is rpc.find_block(nothing) is rpc.receipt(nothing) is rpc.transaction(nothing) is None
+    with pytest.raises(ChainUnavailable, match="has no block 1000000"):
+        rpc.block(10**6)
 
 
 def test_logs_of_a_block_that_is_gone_are_an_error_and_not_empty(rpc: Rpc) -> None:
