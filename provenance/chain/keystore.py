@@ -13,7 +13,7 @@ from coincurve import PrivateKey
 from coincurve.utils import GROUP_ORDER_INT
 from eth_account import Account
 
-from provenance.core.encoding import Address
+from provenance.core.encoding import Address, parse_address
 from provenance.errors import Conflict, InvalidInput, StorageUnavailable
 
 _PARITY_BIT = 0x80
@@ -80,6 +80,14 @@ def load(path: Path, passphrase: str) -> Signer:
     if not intact:
         raise InvalidInput(f"the keystore {path} is damaged: its key is not that of its address", field="keystore")
     return signer
+
+
+def read_address(path: Path) -> Address:
+    """Whose keystore it is, without opening it. Raises InvalidInput where the file does not say."""
+    try:
+        return parse_address("0x" + json.loads(path.read_bytes())["address"].removeprefix("0x"), field="keystore")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise InvalidInput(f"{path} is not a keystore of version 3", field="keystore") from None
 
 
 def read_passphrase(*, file: Path | None = None, variable: str | None = None) -> str:
