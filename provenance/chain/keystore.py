@@ -66,18 +66,20 @@ def create(path: Path, passphrase: str, *, key: bytes | None = None, iterations:
 
 
 def load(path: Path, passphrase: str) -> Signer:
-    """Opens a keystore of version 3. Raises InvalidInput: no such file, not a keystore, wrong passphrase."""
+    """Opens a keystore of version 3. Raises InvalidInput: no such file, not a keystore, damaged, wrong passphrase."""
     try:
-        key = Account.decrypt(path.read_bytes().decode(), passphrase)
+        document = json.loads(path.read_bytes())
+        signer = Signer(bytes(Account.decrypt(document, passphrase)))
+        # The format's checksum covers the ciphertext but not the IV: only the address tells a damaged one.
+        intact = document.get("address", signer.address[2:]).lower().removeprefix("0x") == signer.address[2:].lower()
     except OSError as e:
         raise InvalidInput(f"cannot read the keystore {path}: {e.strerror}", field="keystore") from None
-    except ValueError as e:
-        wrong = "MAC mismatch" in str(e)
-        fault = "the passphrase is wrong" if wrong else "it is not a keystore of version 3"
+    except (AttributeError, KeyError, TypeError, ValueError, NotImplementedError) as e:
+        fault = "the passphrase is wrong" if "MAC mismatch" in str(e) else "it is not a keystore of version 3"
         raise InvalidInput(f"cannot open the keystore {path}: {fault}", field="keystore") from None
-    except (AttributeError, KeyError, TypeError, NotImplementedError):
-        raise InvalidInput(f"{path} is not a keystore of version 3", field="keystore") from None
-    return Signer(bytes(key))
+    if not intact:
+        raise InvalidInput(f"the keystore {path} is damaged: its key is not that of its address", field="keystore")
+    return signer
 
 
 def read_address(path: Path) -> Address:
