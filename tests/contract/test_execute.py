@@ -1,4 +1,4 @@
-"""Transfers and redemptions of protocol.md, 5: what each status is for. `packed` and `plain` must agree everywhere."""
+"""Transfers and redemptions of protocol.md, 5: what each status is for, in the packed and the plain form."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_cannot_ask_for_lists_of_different_length(world: World) -> None:
         world.call(one_more_index)
 
 
-# --------------------------------------------------------------------------------------------- the packed form
+# ------------------------------------------------------------------------------------------- the packed form
 
 
 def known(batch: Minted, op: Op) -> Op:

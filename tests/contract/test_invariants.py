@@ -47,7 +47,7 @@ def test_3_an_op_changes_nothing_of_any_other_voucher(world: World) -> None:
     """Beyond 256 vouchers, so that every pair of neighbouring bits and words is among them."""
     batch = world.mint(300)
     for index in (0, 1, 127, 128, 129, 255, 256, 299):
-        others = [(batch.batch_id, i) for i in range(301) if i != index]
+        others = [(batch.batch_id, index ^ 1 << bit) for bit in range(10)]
         before = world.call(calldata.encode_vouchers_of(others))
         snapshot = world.tester.take_snapshot()
         for change in ("redeem", "transfer", "revoke"):
@@ -227,12 +227,12 @@ def test_11_no_more_vouchers_than_the_brand_granted(world: World) -> None:
     world.send(world.brand, calldata.encode_authorize_supplier(world.supplier.address, 10, FAR))
     granted, minted = 10, 0
     for i, count in enumerate((4, 7, 6, 1, 3)):
-        try:
+        if minted + count > granted:
+            with pytest.raises(Reverted, match="QuotaExceeded"):
+                world.mint(count, name=f"quota {i}")
+        else:
             world.mint(count, name=f"quota {i}")
             minted += count
-        except Reverted as refusal:
-            assert "QuotaExceeded" in str(refusal)
-            assert minted + count > granted
         if i == 3:
             world.send(world.brand, calldata.encode_authorize_supplier(world.supplier.address, 2, FAR))
             granted = minted + 2

@@ -138,7 +138,7 @@ def test_four_billion_vouchers_cost_what_one_costs(world: World, terms: Mint) ->
     assert many <= 130_000
 
 
-# -------------------------------------------------------------------------------------------------- revocation
+# ------------------------------------------------------------------------------------------------ revocation
 
 
 def revoke_for(world: World, batch: Minted, indices: list[int], signer: Any, deadline: int = FAR) -> bytes:
@@ -207,7 +207,7 @@ def test_cannot_revoke_or_suspend_an_unknown_batch(world: World) -> None:
             world.send(world.supplier, data)
 
 
-# -------------------------------------------------------------------------------------------------- suspension
+# ------------------------------------------------------------------------------------------------ suspension
 
 
 def suspend_for(world: World, batch: Minted, on: bool, nonce: int, signer: Any, deadline: int = FAR) -> bytes:

@@ -75,10 +75,10 @@ contract Invariants {
             else if (i % 8 == 4) _handler.replay(seed, i % 16 < 8);
             else _handler.execute(seed, i % 2 == 0);
         }
+        afterInvariant();
         for (uint256 status = 0; status < 16; ++status) {
             require(_handler.reached(status) > 0, "a status was never reached");
         }
-        afterInvariant();
     }
 
     function _holds(uint256 invariant, string memory name) private view {
