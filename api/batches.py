@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 from io import BytesIO
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from flask import Response, json, request
 from flask_openapi import APIBlueprint, Tag
@@ -69,7 +69,7 @@ def create() -> Response:
         signed=SignedStatement.parse(_json("statement"), Mint),
         terms=_json("terms"),
         leaves=leaves,
-        sealed=enumerate(read_sealed(sealed.stream)) if sealed else (),
+        sealed=enumerate(read_sealed(cast("BinaryIO", sealed.stream))) if sealed else (),
     )
     operation = services().issuance.accept(submission, who.address, who.key_id)
     return representation.operation(services().tracking.operation(operation.id, who.key_id), 202)

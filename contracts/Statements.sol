@@ -5,9 +5,18 @@ import {IVoucherRegistry} from "./IVoucherRegistry.sol";
 
 /// @title EIP-712 struct hashes of what suppliers, brands and holders sign. Knows no domain, no signature, no state.
 library Statements {
-    bytes32 internal constant MINT = keccak256(
-        "Mint(address brand,bytes32 root,uint32 count,uint40 expiresAt,bytes32 termsHash,uint40 deadline)"
-    );
+    /// @notice A Transfer or a Redeem, as its type has it; `party` is `to` or `redeemer`.
+    struct Move {
+        bytes32 typehash;
+        bytes8 batchId;
+        uint32 index;
+        address party;
+        uint32 nonce;
+        uint40 deadline;
+    }
+
+    bytes32 internal constant MINT =
+        keccak256("Mint(address brand,bytes32 root,uint32 count,uint40 expiresAt,bytes32 termsHash,uint40 deadline)");
     bytes32 internal constant TRANSFER =
         keccak256("Transfer(bytes8 batchId,uint32 index,address to,uint32 nonce,uint40 deadline)");
     bytes32 internal constant REDEEM =
@@ -16,22 +25,22 @@ library Statements {
     bytes32 internal constant SUSPEND =
         keccak256("Suspend(bytes8 batchId,bool suspended,uint32 nonce,uint40 deadline)");
 
+    /// @notice The type of a Transfer or a Redeem.
+    function typehash(IVoucherRegistry.Kind kind) internal pure returns (bytes32) {
+        return kind == IVoucherRegistry.Kind.Transfer ? TRANSFER : REDEEM;
+    }
+
     /// @notice The struct hash of a Mint.
     function hash(IVoucherRegistry.Mint calldata m) internal pure returns (bytes32) {
         return keccak256(abi.encode(MINT, m.brand, m.root, m.count, m.expiresAt, m.termsHash, m.deadline));
     }
 
-    /// @notice The struct hash of a Transfer or a Redeem: the two differ in their type alone.
-    function hash(
-        IVoucherRegistry.Kind kind,
-        bytes8 batchId,
-        uint32 index,
-        address party,
-        uint32 nonce,
-        uint40 deadline
-    ) internal pure returns (bytes32) {
-        bytes32 typehash = kind == IVoucherRegistry.Kind.Transfer ? TRANSFER : REDEEM;
-        return keccak256(abi.encode(typehash, batchId, index, party, nonce, deadline));
+    /// @notice The struct hash of a Transfer or a Redeem. In memory a struct's members are words, one after the other
+    /// and clean, which is exactly their EIP-712 encoding: it is hashed where it lies.
+    function hash(Move memory move) internal pure returns (bytes32 structHash) {
+        assembly ("memory-safe") {
+            structHash := keccak256(move, 0xc0)
+        }
     }
 
     /// @notice The struct hash of a Revoke. EIP-712 encodes an array as the keccak of its 32-byte elements.

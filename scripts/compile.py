@@ -47,7 +47,7 @@ def sources(entry: str) -> dict[str, str]:
 
 
 def compile_contract(entry: str = CONTRACT[0], **overrides: Any) -> dict[str, Any]:
-    """The compiler's standard-JSON output. Raises SystemExit with its messages on an error or a warning."""
+    """The compiler's standard-JSON output. Raises SystemExit on an error, or a warning about our own sources."""
     node_tools.install()
     request = {
         "language": "Solidity",
@@ -55,7 +55,7 @@ def compile_contract(entry: str = CONTRACT[0], **overrides: Any) -> dict[str, An
         "settings": SETTINGS | overrides | {"outputSelection": {"*": {"": ["ast"], "*": OUTPUTS}}},
     }
     answer: dict[str, Any] = solcx.compile_standard(request, **_compiler())
-    if faults := [e["formattedMessage"] for e in answer.get("errors", []) if e["severity"] != "info"]:
+    if faults := [e["formattedMessage"] for e in answer.get("errors", []) if _counts(e)]:
         raise SystemExit("\n".join(faults))
     return answer
 
@@ -93,6 +93,11 @@ def _immutables(answer: dict[str, Any], references: dict[str, Any]) -> dict[str,
     return {names[number]: positions for number, positions in sorted(references.items())}
 
 
+def _counts(message: dict[str, Any]) -> bool:
+    ours = message.get("sourceLocation", {}).get("file", "contracts/").startswith("contracts/")
+    return message["severity"] == "error" or (message["severity"] == "warning" and ours)
+
+
 def _compiler() -> dict[str, Any]:
     try:
         if VERSION not in map(str, solcx.get_installed_solc_versions()):
@@ -116,7 +121,7 @@ def _resolve(importer: str, target: str) -> str:
 
 
 def _file(name: str) -> Path:
-    return node_tools.CONTRACTS / "node_modules" / name if name.startswith("@") else ROOT / name
+    return ROOT / name if name.startswith("contracts/") else node_tools.CONTRACTS / "node_modules" / name
 
 
 def main() -> int:

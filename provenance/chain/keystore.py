@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 from coincurve import PrivateKey
 from coincurve.utils import GROUP_ORDER_INT
 from eth_account import Account
-from eth_typing import ChecksumAddress
 
+from provenance.core.encoding import Address
 from provenance.errors import Conflict, InvalidInput, StorageUnavailable
 
 _PARITY_BIT = 0x80
@@ -29,7 +29,7 @@ class Signer:
         if len(key) != 32 or not 0 < int.from_bytes(key, "big") < GROUP_ORDER_INT:
             raise InvalidInput("not a secp256k1 private key: want 32 bytes between 1 and n - 1", field="key")
         self._key = PrivateKey(key)
-        self.address: ChecksumAddress = Account.from_key(key).address
+        self.address = Address(Account.from_key(key).address)
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> tuple[bytes, bytes]:
         """The raw transaction (EIP-2718) and its hash. Takes web3's field names: nonce, gas, to, maxFeePerGas, …"""

@@ -57,8 +57,8 @@ class Op:
     """A signed Transfer or Redeem (protocol.md, 4) with what the contract needs to check it.
 
     First use of a voucher needs `content_hash` (zero where there is no content) and `proof` (32-byte nodes,
-    leaf side first); later uses need neither. `claim_address`, where known on first use, lets ops of one batch
-    share what their proofs have in common.
+    leaf side first); later uses need neither. Where its `claim_address` is given too, ops of one batch share
+    what their proofs have in common, which makes them cheaper.
     """
 
     kind: Kind

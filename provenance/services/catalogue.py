@@ -163,8 +163,8 @@ class Catalogue:
         return BatchFacts(*where, row.root, row.count, row.expires_at, row.terms_hash)
 
 
-def _listing() -> Select[Any]:
-    joined = select(Batch, BatchState, BrandState.name)
+def _listing() -> Select[*tuple[Any, ...]]:
+    joined: Select[*tuple[Any, ...]] = select(Batch, BatchState, BrandState.name)
     joined = joined.outerjoin(BatchState, BatchState.batch_id == Batch.batch_id)
     return joined.outerjoin(BrandState, BrandState.brand == Batch.brand)
 

@@ -1,4 +1,4 @@
-"""OpenZeppelin's standard tree over (index, claim address, content hash), written from protocol.md for the tests alone."""
+"""OpenZeppelin's standard tree over (index, claim address, content hash), from protocol.md, for the tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def parent(one: bytes, other: bytes) -> bytes:
 
 
 class Tree:
-    """A heap of 2n-1 nodes, leaf i at node 2n-2-i. Takes any leaves, so that dishonest trees can be made too."""
+    """A heap of 2n-1 nodes, leaf i at node 2n-2-i. Takes any leaves, also dishonest ones."""
 
     def __init__(self, leaves: list[Leaf]) -> None:
         self.leaves = leaves

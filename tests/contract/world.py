@@ -1,8 +1,9 @@
-"""A deployed registry with people around it: sends, calls, signs, and compares the fold of all events with the storage."""
+"""A deployed registry with people around it: sends, calls, signs, decodes events."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from ast import literal_eval
+from dataclasses import dataclass
 from typing import Any
 
 from eth_abi import decode, encode
@@ -10,7 +11,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_tester import EthereumTester
 from eth_tester.exceptions import TransactionFailed
-from eth_utils import keccak, to_bytes, to_canonical_address
+from eth_utils import keccak, to_bytes
 from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic
 
 from provenance.chain import calldata
@@ -51,19 +52,6 @@ class Minted:
     claims: list[LocalAccount]
 
 
-@dataclass
-class Fold:
-    """What the events say, and nothing else."""
-
-    vouchers: dict[tuple[bytes, int], tuple[calldata.State, str, int]] = field(default_factory=dict)
-    suspended: dict[bytes, bool] = field(default_factory=dict)
-    quotas: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
-    redeemers: dict[tuple[str, str], int] = field(default_factory=dict)
-    brands: dict[str, bool] = field(default_factory=dict)
-    batches: dict[bytes, dict[str, Any]] = field(default_factory=dict)
-    redemptions: int = 0
-
-
 def person(name: str) -> LocalAccount:
     return Account.from_key(keccak(text=f"tests/{name}"))
 
@@ -77,7 +65,9 @@ class World:
             self._fund(person(name)) for name in ("admin", "brand", "supplier", "redeemer", "stranger")
         )
         creation = to_bytes(hexstr=artifact()["bytecode"]) + encode(["address"], [self.admin.address])
-        sent = tester.send_transaction({"from": self.admin.address, "data": "0x" + creation.hex(), "gas": 8_000_000})
+        sent = tester.send_transaction(
+            {"from": self.admin.address, "data": "0x" + creation.hex(), "gas": 8_000_000}
+        )
         self.address: str = tester.get_transaction_receipt(sent)["contract_address"]
         self.chain_id: int = tester.backend.chain.chain_id
         self.send(
@@ -122,7 +112,9 @@ class World:
         """Executes a call that answers statuses, and checks that its events say the same."""
         sender = sender or self.stranger
         statuses = calldata.decode_execute_result(self.call(data, sender))
-        refused = [(e.args["position"], e.args["status"]) for e in self.send(sender, data) if e.name == "Refused"]
+        refused = [
+            (e.args["position"], e.args["status"]) for e in self.send(sender, data) if e.name == "Refused"
+        ]
         assert refused == [(i, status) for i, status in enumerate(statuses) if status]
         return statuses
 
@@ -145,7 +137,9 @@ class World:
             "verifyingContract": self.address,
         }
 
-    def sign(self, signer: LocalAccount, kind: str, message: dict[str, Any], **domain: Any) -> tuple[bytes, bytes]:
+    def sign(
+        self, signer: LocalAccount, kind: str, message: dict[str, Any], **domain: Any
+    ) -> tuple[bytes, bytes]:
         """(r, vs) of EIP-2098, by eth-account's own EIP-712."""
         fields = [dict(zip(("type", "name"), part.split(), strict=True)) for part in TYPES[kind].split(",")]
         signed = signer.sign_typed_data(self.domain() | domain, {kind: fields}, message)
@@ -160,7 +154,7 @@ class World:
         return Minted(event.args["batchId"], mint, tree, claims)
 
     def op(self, kind: Kind, batch: Minted, index: int, signer: LocalAccount, **changes: Any) -> Op:
-        """A well-formed op; `changes` alter what is *signed* (party, nonce, deadline) and `proof`, `content_hash`."""
+        """A well-formed op; `changes` alter what is signed (party, nonce, deadline), `proof` and `content_hash`."""
         party = changes.get("party", self.redeemer.address if kind == Kind.REDEEM else self.stranger.address)
         nonce, deadline = changes.get("nonce", 0), changes.get("deadline", FAR)
         message = {"batchId": batch.batch_id, "index": index, "nonce": nonce, "deadline": deadline}
@@ -172,7 +166,9 @@ class World:
         content = changes.get("content_hash", NO_CONTENT)
         return Op(kind, batch.batch_id, index, party, nonce, deadline, r, vs, content, proof)
 
-    def transfer(self, batch: Minted, index: int, signer: LocalAccount, to: LocalAccount, **changes: Any) -> Op:
+    def transfer(
+        self, batch: Minted, index: int, signer: LocalAccount, to: LocalAccount, **changes: Any
+    ) -> Op:
         return self.op(Kind.TRANSFER, batch, index, signer, party=to.address, **changes)
 
     def redeem(self, batch: Minted, index: int, signer: LocalAccount, **changes: Any) -> Op:
@@ -210,10 +206,8 @@ class _reverts:
 
     def __exit__(self, kind: Any, fault: Any, trace: Any) -> None:
         if isinstance(fault, TransactionFailed):
-            data = fault.args[0] if fault.args and isinstance(fault.args[0], bytes) else b""
-            error = calldata.decode_error(data)
-            raise Reverted(f"{error.name}{tuple(error.arguments.values())}" if error else repr(fault)) from fault
-
-
-def same(one: str | bytes, other: str | bytes) -> bool:
-    return bool(to_canonical_address(one) == to_canonical_address(other))
+            text = str(fault.args[0])  # eth-tester gives the revert's data as the repr of bytes
+            error = calldata.decode_error(literal_eval(text)) if text.startswith("b") else None
+            raise Reverted(
+                f"{error.name}{tuple(error.arguments.values())}" if error else repr(fault)
+            ) from fault

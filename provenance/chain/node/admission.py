@@ -16,6 +16,7 @@ from provenance.chain.node.view import View, base_fee
 from provenance.errors import RpcError
 
 SERVER_ERROR = -32000
+_TYPES = (1, 2)  # EIP-2930, EIP-1559; a legacy transaction is an RLP list and starts above 0x80
 _HALF_ORDER = SECPK1_N // 2
 
 
@@ -25,10 +26,12 @@ def refuse(detail: str) -> RpcError:
 
 def decode_transaction(raw: bytes, chain_id: int) -> SignedTransactionAPI:
     """A signed transaction of type 0, 1 or 2 for this chain. Raises RpcError."""
-    if raw[:1] and raw[0] in (3, 4):
+    if raw[:1] and raw[0] < 0x80 and raw[0] not in _TYPES:
         raise refuse("transaction type not supported")
     try:
         transaction = PragueVM.get_transaction_builder().decode(raw)
+        if transaction.copy().encode() != raw:  # py-evm reads an empty list as a 0; the copy forgets the bytes it had
+            raise refuse("rlp: not the canonical encoding of a transaction")
         transaction.validate()
         if transaction.s > _HALF_ORDER:  # EIP-2
             raise refuse("invalid sender: invalid transaction v, r, s values")

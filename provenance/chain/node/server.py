@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_BODY = 5 * 2**20
 _IDLE_SECONDS = 60
-_STACK_BYTES = 64 * 2**20
+_POLL_SECONDS = 0.05  # how long `close` may wait for the accepting thread
 
 # Any page may read the chain; nothing here acts on a browser's identity, and the node signs for nobody.
 _CORS = {
@@ -74,7 +74,9 @@ class NodeServer:
 
     def __init__(self, node: Node, host: str = "127.0.0.1", port: int = 0) -> None:
         self._server = make_server(host, port, application(node), threaded=True, request_handler=_Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="node-rpc", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_SECONDS,), name="node-rpc", daemon=True
+        )
         self.url = f"http://{host}:{self._server.server_port}"
 
     def start(self) -> NodeServer:

@@ -1,0 +1,126 @@
+"""How the service is doing, for people, load balancers and Prometheus. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from provenance.chain.rpc import Rpc
+from provenance.core.encoding import Address
+from provenance.core.statements import Domain
+from provenance.errors import StorageUnavailable, Undetermined
+from provenance.store import projections, tables
+from provenance.store.database import Database
+
+MAX_LAG = 20
+"""Blocks behind the head at which the service is no longer ready."""
+
+LOW_BALANCE = 10**17
+"""Wei; below it the relayer needs money."""
+
+WAITING = (tables.OperationStatus.ACCEPTED, tables.OperationStatus.SENT)
+
+
+@dataclass(frozen=True)
+class _Chain:
+    head: int | None
+    balance: int | None
+    fault: str | None
+
+
+class Status:
+    """`relayer` is None where this process knows no relayer."""
+
+    def __init__(
+        self, database: Database, rpc: Rpc, domain: Domain, relayer: Address | None, clock: Callable[[], float]
+    ) -> None:
+        self._database, self._rpc, self._domain, self._relayer, self._clock = database, rpc, domain, relayer, clock
+
+    def report(self) -> dict[str, Any]:
+        """null for what could not be read."""
+        chain, counts = self._chain(), self._counts()
+        with self._database.read() as session:
+            cursor = projections.cursor(session)
+        indexed = cursor.number if cursor else None
+        lag = None if chain.head is None or indexed is None else max(0, chain.head - indexed)
+        return {
+            "chainId": self._domain.chain_id,
+            "registry": self._domain.registry,
+            "head": chain.head,
+            "indexed": indexed,
+            "lag": lag,
+            "safe": cursor.safe if cursor else None,
+            "finalized": cursor.finalized if cursor else None,
+            "halted": cursor.halted if cursor else None,
+            "relayer": {
+                "address": self._relayer,
+                "balance": None if chain.balance is None else str(chain.balance),
+                "low": None if chain.balance is None else chain.balance < LOW_BALANCE,
+            },
+            "counts": counts,
+        }
+
+    def faults(self) -> list[str]:
+        """Why this process should get no traffic; empty where it should."""
+        try:
+            with self._database.read() as session:
+                cursor = projections.cursor(session)
+        except StorageUnavailable as error:
+            return [error.detail]
+        chain = self._chain()
+        if chain.fault:
+            return [chain.fault]
+        if cursor is None:
+            return ["nothing is indexed yet; is the worker running?"]
+        if cursor.halted:
+            return [cursor.halted]
+        lag = (chain.head or 0) - cursor.number
+        return [f"indexing is {lag} blocks behind the head"] if lag > MAX_LAG else []
+
+    def gauges(self) -> dict[str, float]:
+        """For /metrics; what could not be read is left out."""
+        chain, counts = self._chain(), self._counts()
+        with self._database.read() as session:
+            cursor = projections.cursor(session)
+            oldest = session.scalar(
+                select(func.min(tables.Operation.created_at)).where(tables.Operation.status.in_(WAITING))
+            )
+        found: dict[str, float | None] = {
+            "chain_up": float(chain.fault is None),
+            "head_block": chain.head,
+            "indexed_block": cursor.number if cursor else None,
+            "finalized_block": cursor.finalized if cursor else None,
+            "halted": float(bool(cursor and cursor.halted)),
+            "relayer_balance_wei": chain.balance,
+            "queue_depth": counts["waiting"],
+            "queue_oldest_seconds": max(0.0, self._clock() - oldest) if oldest else 0.0,
+            "batches": counts["batches"],
+            "events": counts["events"],
+        }
+        return {name: float(value) for name, value in found.items() if value is not None}
+
+    def _counts(self) -> dict[str, int]:
+        with self._database.read() as session:
+            sums = select(func.count(), func.sum(tables.BatchState.count), func.sum(tables.BatchState.redeemed))
+            batches, vouchers, redeemed = session.execute(sums).one()
+            waiting = select(func.count()).select_from(tables.Operation).where(tables.Operation.status.in_(WAITING))
+            return {
+                "batches": batches,
+                "vouchers": int(vouchers or 0),
+                "redeemed": int(redeemed or 0),
+                "events": session.scalar(select(func.count()).select_from(tables.Event)) or 0,
+                "waiting": session.scalar(waiting) or 0,
+            }
+
+    def _chain(self) -> _Chain:
+        try:
+            if self._rpc.chain_id() != self._domain.chain_id:
+                return _Chain(None, None, f"the node serves another chain than {self._domain.chain_id}")
+            head = self._rpc.block_number()
+            balance = self._rpc.balance(self._relayer, "latest") if self._relayer else None
+            return _Chain(head, balance, None)
+        except Undetermined as error:
+            return _Chain(None, None, error.detail)

@@ -1,0 +1,44 @@
+"""The worker's loop: index what the chain has, then send what waits. Errors that pass are waited out; a Halted is shown."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+import structlog
+
+from provenance.errors import Halted, ProvenanceError
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 0.2
+TROUBLE_SECONDS = 2.0
+
+
+class Step(Protocol):
+    def tick(self) -> bool:
+        """One bounded piece of work; True where there may be more."""
+
+
+def run(steps: list[Step], stop: threading.Event) -> None:
+    """Until `stop` is set. A step that fails does not keep the others from their turn."""
+    while not stop.is_set():
+        outcomes = [_attempt(step) for step in steps]
+        if None in outcomes:
+            stop.wait(TROUBLE_SECONDS)
+        elif not any(outcomes):
+            stop.wait(IDLE_SECONDS)
+
+
+def _attempt(step: Step) -> bool | None:
+    """None where it failed."""
+    name = type(step).__name__
+    try:
+        return step.tick()
+    except Halted as error:
+        log.critical("halted", step=name, reason=error.detail)
+    except ProvenanceError as error:
+        log.warning("waiting", step=name, code=error.code, reason=error.detail)
+    except Exception:
+        log.exception("unexpected_error", step=name)
+    return None
