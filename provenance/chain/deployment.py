@@ -7,17 +7,15 @@ proxy (https://github.com/Arachnid/deterministic-deployment-proxy).
 from __future__ import annotations
 
 from eth_abi.abi import encode
-from eth_utils.address import to_canonical_address, to_checksum_address
 from eth_utils.conversions import to_bytes
-from eth_utils.crypto import keccak
 
 from provenance.chain.artifact import artifact
-from provenance.chain.records import Address
+from provenance.core.encoding import Address, address_bytes, address_of, keccak
+from provenance.core.statements import Domain
 
-DEPLOYMENT_PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
-SALT = keccak(text="voucher-provenance/registry/v1")
+DEPLOYMENT_PROXY = Address("0x4e59b44847b379578588920cA78FbF26c0B4956C")
+SALT = keccak(b"voucher-provenance/registry/v1")
 NAME, VERSION = "VoucherRegistry", "1"
-DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 
 
 def creation_code(admin: Address) -> bytes:
@@ -30,17 +28,9 @@ def deployment_calldata(admin: Address) -> bytes:
     return SALT + creation_code(admin)
 
 
-def create2_address(admin: Address) -> str:
+def create2_address(admin: Address) -> Address:
     """Where the proxy deploys the registry of `admin`, on every chain; EIP-55."""
-    creator = to_canonical_address(DEPLOYMENT_PROXY)
-    return to_checksum_address(keccak(b"\xff" + creator + SALT + keccak(creation_code(admin)))[12:])
-
-
-def domain_separator(address: Address, chain_id: int) -> bytes:
-    """The EIP-712 domain separator of the registry at `address` on the chain."""
-    types = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
-    names = [keccak(text=text) for text in (DOMAIN_TYPE, NAME, VERSION)]
-    return keccak(encode(types, (*names, chain_id, address)))
+    return address_of(keccak(b"\xff", address_bytes(DEPLOYMENT_PROXY), SALT, keccak(creation_code(admin)))[12:])
 
 
 def deployed_code(address: Address, chain_id: int) -> bytes:
@@ -66,10 +56,10 @@ def _immutables(address: Address, chain_id: int) -> dict[str, bytes]:
     """OpenZeppelin's EIP712 keeps these seven; a ShortString has its length in its last byte."""
     return {
         "_cachedChainId": chain_id.to_bytes(32, "big"),
-        "_cachedDomainSeparator": domain_separator(address, chain_id),
-        "_cachedThis": to_canonical_address(address).rjust(32, b"\0"),
-        "_hashedName": keccak(text=NAME),
-        "_hashedVersion": keccak(text=VERSION),
+        "_cachedDomainSeparator": Domain(chain_id, address).separator,
+        "_cachedThis": address_bytes(address).rjust(32, b"\0"),
+        "_hashedName": keccak(NAME.encode()),
+        "_hashedVersion": keccak(VERSION.encode()),
         "_name": NAME.encode().ljust(31, b"\0") + bytes([len(NAME)]),
         "_version": VERSION.encode().ljust(31, b"\0") + bytes([len(VERSION)]),
     }
