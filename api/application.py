@@ -18,6 +18,7 @@ from api import batches, events, operations, problems, rpc, status, vouchers
 from api.auth import caller
 from api.problems import Unsendable
 from api.schemas import Problem
+from provenance.errors import Unauthorized
 from provenance.wiring import Services
 
 log = structlog.get_logger("api")
@@ -51,12 +52,13 @@ def create_app(services: Services) -> OpenAPI:
     if services.settings.trusted_proxies:
         hops = services.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    metrics = status.Metrics()
+    app.before_request(lambda: _begin(metrics))  # first, so that whatever refuses the request can name it
     _limit(app, services.settings.rate_limit)
-    for module in (batches, vouchers, operations, events, rpc):
+    app.before_request(_authenticate)
+    for module in (batches, vouchers, operations, events, rpc, status):
         app.register_api(module.blueprint)
-    metrics = status.register(app)
     problems.register(app)
-    app.before_request(lambda: _begin(metrics))
     app.before_request(_check_json)
     app.after_request(_finish)
     app.add_url_rule("/docs", "docs", lambda: redirect("/docs/swagger"))
@@ -65,10 +67,13 @@ def create_app(services: Services) -> OpenAPI:
 
 
 def _limit(app: OpenAPI, rate: str) -> None:
-    """By API key, else by address. An empty rate switches it off."""
+    """By API key, else by address, so that guessing keys is limited too. An empty rate switches it off."""
 
     def who() -> str:
-        found = caller()
+        try:
+            found = caller()
+        except Unauthorized:
+            found = None
         return found.key_id if found else request.remote_addr or "unknown"
 
     Limiter(
@@ -85,6 +90,11 @@ def _begin(metrics: status.Metrics) -> None:
     given = request.headers.get("Request-Id", "")
     g.request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(8)
     g.started, g.metrics = time.monotonic(), metrics
+
+
+def _authenticate() -> None:
+    """A key that is not valid is refused on every route, never silently ignored."""
+    caller()
 
 
 def _check_json() -> ResponseReturnValue | None:

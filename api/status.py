@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from flask import Response, g, request
-from flask_openapi import APIBlueprint, OpenAPI, Tag
+from flask_openapi import APIBlueprint, Tag
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from api import representation
 from api.auth import services
+
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 blueprint = APIBlueprint("status", __name__, abp_tags=[Tag(name="status")])
 
@@ -48,7 +50,8 @@ class Metrics:
 
     def observe(self, response: Response, seconds: float) -> None:
         route = request.url_rule.rule if request.url_rule else "unknown"
-        self._requests.labels(request.method, route, response.status_code).inc()
+        method = request.method if request.method in METHODS else "other"  # or strangers could make a series each
+        self._requests.labels(method, route, response.status_code).inc()
         self._seconds.labels(route).observe(seconds)
 
     def expose(self) -> bytes:
@@ -57,8 +60,3 @@ class Metrics:
                 self._gauges[name] = Gauge(f"provenance_{name}", name.replace("_", " "), registry=self._registry)
             self._gauges[name].set(value)
         return generate_latest(self._registry)
-
-
-def register(app: OpenAPI) -> Metrics:
-    app.register_api(blueprint)
-    return Metrics()
