@@ -260,6 +260,14 @@ def test_a_batch_that_is_refused_or_cut_short_is_an_error(hostile: Hostile) -> N
             rpc.batch(wanted)
 
 
+def test_web3_learns_that_nobody_is_there(hostile: Hostile) -> None:
+    hostile.mode = "html"
+    with Rpc(hostile.url, timeout=1) as rpc:
+        assert not Web3(RpcProvider(rpc)).is_connected()
+        with pytest.raises(ChainUnavailable):
+            Web3(RpcProvider(rpc)).is_connected(show_traceback=True)
+
+
 def test_the_other_endpoints_can_be_asked_too(shared: Devnet, hostile: Hostile) -> None:
     hostile.mode = "honest"
     hostile.answer = "0x1"
