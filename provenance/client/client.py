@@ -62,6 +62,15 @@ class Client:
         if api_key:
             self._session.headers["Authorization"] = f"Bearer {api_key}"
 
+    def close(self) -> None:
+        self._session.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     # ------------------------------------------------------------------------------------------ reading
 
     def status(self) -> dict[str, Any]:

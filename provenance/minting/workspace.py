@@ -1,7 +1,7 @@
 """Owns a batch's directory, from the draw of secrets to the signed Mint; leaves the sending to others.
 
     plan.json, terms.json   what is to be minted                                              first
-    secrets.bin             the draw, count × 16 bytes; only while the key file is not written
+    secrets.bin             the draw, count × 16 bytes; gone when the batch is finished
     leaves.bin              public: count × (claim address ‖ content hash)
     sealed.bin              sealed contents in index order, each behind its length (u32); only where there are any
     keys.csv                the vouchers themselves; keys.csv.age where there are recipients
@@ -14,13 +14,14 @@ whatever the first one left. The batch is decided by the first durable copy of i
   batch. It goes when the key file, which says the same, and the Mint are there.
 - With recipients no secret may touch the disk in the clear, not even for a while (deleting is not erasing), so the
   draw stays in memory (16 bytes a voucher) and the encrypted key file is its first durable copy. A crash before that
-  loses a draw that nobody has seen: no root, id or signature of it has left the process. The next run draws again.
+  loses a draw that nobody has seen: neither id nor signature of it has left the process. The next run draws again.
 
 Nothing is minted twice: the Mint is signed when the key file is durable, and the batch id follows from the root.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -36,6 +37,7 @@ from provenance.minting import age, durable, tree
 from provenance.minting.claims import claim_addresses, draw_secrets
 from provenance.minting.cores import in_order
 from provenance.minting.key_file import HEADER, key_rows
+from provenance.minting.leaf_file import read_heap
 from provenance.minting.plan import MintPlan, keep
 from provenance.minting.prepared import (
     ENCRYPTED_KEYS,
@@ -52,6 +54,9 @@ from provenance.minting.sealing import seal_rows
 
 SECRETS = "secrets.bin"
 
+# What a disk can say; any other OSError, a broken pipe under `progress` for one, is not about the batch.
+_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES}
+
 Secrets = NDArray[np.uint8]
 """(count, 16): a voucher's secret a row."""
 
@@ -66,6 +71,8 @@ def prepare(plan: MintPlan, directory: Path, sign: Sign, progress: Progress = si
         with durable.exclusively(directory):
             return _prepare(plan, directory, sign, progress)
     except OSError as error:
+        if error.errno not in _DISK_FAULTS:
+            raise
         detail = f"{directory}: {error.strerror or error}; make room and run it again, it goes on from here"
         raise StorageUnavailable(detail) from error
 
@@ -75,7 +82,7 @@ def _prepare(plan: MintPlan, directory: Path, sign: Sign, progress: Progress) ->
     # Crash: the directory is bound to this plan, nothing is drawn.
     key_file = directory / (ENCRYPTED_KEYS if plan.recipients else KEYS)
     if key_file.exists():
-        batch = plan.batch(_read_root(plan.count, directory, progress))
+        batch = plan.batch(bytes(read_heap(directory / LEAVES, plan.count, progress)[0]))
     else:
         secrets = _draw(plan, directory, progress)
         # Crash: without recipients the draw is kept; with them it is lost, unseen.
@@ -125,21 +132,6 @@ def _claim(plan: MintPlan, secrets: Secrets, directory: Path, progress: Progress
             leaves.write(records.data)
             if contents is not None:
                 contents.write(sealed)
-    tree.hash_upward(heap)
-    return bytes(heap[0])
-
-
-def _read_root(count: int, directory: Path, progress: Progress) -> bytes:
-    """The root of the leaves on the disk. Raises Halted where they are not as many as planned."""
-    path = directory / LEAVES
-    if not path.exists() or path.stat().st_size != count * LEAF_BYTES:
-        raise Halted(f"{path} does not hold {count} leaves; it was altered after its batch's keys were written")
-    records = np.memmap(path, np.uint8, "r", shape=(count, LEAF_BYTES))
-    heap = tree.blank_heap(count)
-    slots = tree.leaf_slots(heap)
-    hashed = in_order(lambda rows: tree.leaves_of(rows.start, records[rows]), count, "hash leaves", progress)
-    for rows, leaves in hashed:
-        slots[rows] = leaves
     tree.hash_upward(heap)
     return bytes(heap[0])
 

@@ -1,5 +1,6 @@
 """A batch's directory: what is in it, and that crashes, Ctrl-C, full disks and other plans do not spoil it."""
 
+import errno
 import json
 import os
 import resource
@@ -229,6 +230,14 @@ def files_of_at_most(size):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_broken_pipe_under_progress_is_not_blamed_on_the_disk(tmp_path):
+    def gone(step, done, total):
+        raise BrokenPipeError(errno.EPIPE, "gone")
+
+    with pytest.raises(BrokenPipeError):
+        prepare(plan(), tmp_path, sign, gone)
 
 
 def test_the_key_file_opens_to_its_recipient_only(tmp_path):
