@@ -254,7 +254,7 @@ def test_the_key_in_a_providers_url_is_in_no_error(hostile: Hostile) -> None:
 def test_a_batch_that_is_refused_or_cut_short_is_an_error(hostile: Hostile) -> None:
     wanted = [reads.block_number(), reads.chain_id()]
     for mode, kind in (("null", ChainUnavailable), ("list_", ChainUnavailable), ("honest", ChainUnavailable),
-                       ("html", ChainUnavailable)):  # fmt: skip
+                       ("html", ChainUnavailable), ("refuse_batch", RpcError)):  # fmt: skip
         hostile.mode = mode
         with Rpc(hostile.url, timeout=2) as rpc, pytest.raises(kind):
             rpc.batch(wanted)
