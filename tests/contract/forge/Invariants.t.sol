@@ -67,6 +67,7 @@ contract Invariants {
     function test_HandlerReachesEveryStatus() public {
         for (uint256 i = 0; i < 4_000; ++i) {
             uint256 seed = uint256(keccak256(abi.encode(i)));
+            if (i % 20 == 0) invariant_AllOfProtocol5();
             if (i % 50 == 0) _handler.mint(seed, i / 50);
             if (i % 64 == 1) _handler.revoke(seed, i);
             if (i % 64 == 2) _handler.suspend(seed, i / 64);
