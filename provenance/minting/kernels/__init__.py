@@ -24,8 +24,8 @@ def _allow_wide_vectors() -> bool:
     By itself it holds them back, since they made older processors lower their clock for a millisecond or two. Hashing
     is a few hundredths of minting, so that costs nothing here, and it hashes a third faster.
     """
-    options: Any = config  # numba's settings are attributes that it makes as it goes
-    features = get_host_cpu_features()
+    options: Any = config  # numba makes its settings as it goes, and types neither them nor this function
+    features = cast(Any, get_host_cpu_features)()
     if options.CPU_FEATURES is not None or "+avx512f" not in features.split(","):
         return False  # NUMBA_CPU_FEATURES is the user's word
     options.CPU_FEATURES = f"{features},-prefer-256-bit"

@@ -83,6 +83,13 @@ def test_tree_equals_the_core(count):
     assert rows(tree.build(leaves)) == merkle.build(rows(leaves))
 
 
+@pytest.mark.parametrize("count", [1, 5, FEW + 1, tree._ROWS_AT_ONCE, tree._ROWS_AT_ONCE + 3])
+def test_the_tree_of_public_records_is_that_of_their_leaves(count):
+    records = random_rows(count, count, 52)
+    wanted = [standard_leaf(i, record[:20], record[20:]) for i, record in enumerate(rows(records))]
+    assert rows(tree.of_records(records)) == merkle.build(wanted)
+
+
 def test_leaf_slots_are_the_heap_in_index_order():
     heap = tree.blank_heap(3)
     tree.leaf_slots(heap)[1] = 7
