@@ -10,7 +10,7 @@ from provenance.core.ledger import VoucherLine
 from provenance.core.rules import OpFacts
 from provenance.core.voucher import State
 from provenance.errors import NotFound
-from provenance.store.tables import Batch, BatchState, BrandState, Cursor, RedeemerState, VoucherState
+from provenance.store.tables import Batch, BatchState, Block, BrandState, Cursor, RedeemerState, VoucherState
 from provenance.store.tiles import TreeReader
 
 
@@ -25,6 +25,15 @@ def tier(at: Cursor | None, block_number: int | None) -> str:
     if block_number <= at.finalized:
         return "finalized"
     return "safe" if block_number <= at.safe else "included"
+
+
+def is_indexed(session: Session, number: int, hash_: bytes) -> bool:
+    """Whether the projections contain this block. Blocks below the last final one are not kept, and cannot change."""
+    at = cursor(session)
+    if at is None or at.number < number:
+        return False
+    kept = session.get(Block, number)
+    return number < at.finalized if kept is None else kept.hash == hash_
 
 
 def line(session: Session, batch_id: bytes, index: int) -> VoucherLine:
