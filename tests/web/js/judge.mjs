@@ -1,0 +1,12 @@
+// Judges the evidence that comes on stdin, a list, and writes what both judges have to agree on.
+
+import { readFileSync } from "node:fs";
+import { parseCertificate } from "../../../api/web/protocol/certificate.js";
+import { isUnread, judge } from "../../../api/web/protocol/verdict.js";
+
+const outcomes = JSON.parse(readFileSync(0, "utf8")).map((evidence) => {
+  const certificate = isUnread(evidence.certificate) ? evidence.certificate : parseCertificate(evidence.certificate);
+  const { verdict, keyStanding, steps, voucher, block, tier, redemption } = judge({ ...evidence, certificate });
+  return { verdict, keyStanding, steps: steps.map((s) => [s.number, s.name, s.outcome]), voucher, block, tier, redemption };
+});
+process.stdout.write(JSON.stringify(outcomes));
