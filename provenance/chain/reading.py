@@ -11,38 +11,28 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from provenance.chain import reads, wire
+from provenance.chain.reads import Read
 from provenance.chain.registry import Registry
-from provenance.chain.rpc import Block, Log, Rpc, _block, _logs
+from provenance.chain.rpc import Rpc
+from provenance.chain.wire import Block, Log
 from provenance.core.encoding import address_bytes, keccak, to_hex
 from provenance.errors import ChainUnavailable
-
-HEADERS_A_REQUEST = 100
 
 
 def headers(rpc: Rpc, first: int, last: int) -> list[Block]:
     """The blocks first … last of one branch: each is the next one's parent. Raises ChainUnavailable where they are not."""
-    found: list[Block] = []
-    for start in range(first, last + 1, HEADERS_A_REQUEST):
-        numbers = range(start, min(last + 1, start + HEADERS_A_REQUEST))
-        calls = [("eth_getBlockByNumber", [hex(number), False]) for number in numbers]
-        found += [_header(answer, number) for answer, number in zip(rpc._transport.batch(calls), numbers, strict=True)]
+    answers = rpc.batch(reads.block(number) for number in range(first, last + 1))
+    found = [block for block in answers if isinstance(block, Block)]
+    if len(found) != len(answers):
+        raise ChainUnavailable(f"the node lacks a block between {first} and {last}; asking again")
     for parent, child in pairwise(found):
         if child.parent_hash != parent.hash:
             raise ChainUnavailable(f"blocks {parent.number} and {child.number} are of two branches; asking again")
     return found
 
 
-def _header(answer: object, number: int) -> Block:
-    try:
-        block = _block(answer)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ChainUnavailable(f"the node gave no block {number}") from error
-    if block.number != number:
-        raise ChainUnavailable(f"the node gave block {block.number} for {number}")
-    return block
-
-
-def logs_of(registry: Registry, block: Block) -> list[Log]:
+def logs_of(registry: Registry, block: Block) -> Sequence[Log]:
     """All logs of the registry in this block, by its hash."""
     if not holds(block.logs_bloom, address_bytes(registry.address)):
         return []
@@ -54,7 +44,8 @@ def logs_of_range(registry: Registry, blocks: Sequence[Block]) -> list[Log]:
     mine: dict[bytes, list[Log]] = defaultdict(list)
     for entry in registry.logs(blocks[0].number, blocks[-1].number):
         mine[entry.block_hash].append(entry)
-    address, logs = address_bytes(registry.address), []
+    address = address_bytes(registry.address)
+    logs: list[Log] = []
     for block in blocks:
         its = mine.pop(block.hash, [])
         if its or holds(block.logs_bloom, address):
@@ -64,23 +55,27 @@ def logs_of_range(registry: Registry, blocks: Sequence[Block]) -> list[Log]:
     return logs
 
 
-def _checked(registry: Registry, block: Block, logs: Sequence[Log]) -> list[Log]:
+def _checked(registry: Registry, block: Block, logs: Sequence[Log]) -> Sequence[Log]:
     """Where the bloom holds more than these logs, the block is read whole: other contracts must account for the rest."""
-    if bloom(logs) != int.from_bytes(block.logs_bloom, "big"):
-        every = _decode(registry.rpc.request("eth_getLogs", [{"blockHash": to_hex(block.hash)}]))
-        if bloom(every) != int.from_bytes(block.logs_bloom, "big"):
-            raise ChainUnavailable(f"the node's logs of block {block.number} are not all that its header holds")
-        logs = [entry for entry in every if entry.address == registry.address]
-    if any(entry.block_hash != block.hash for entry in logs):
-        raise ChainUnavailable(f"the node gave logs of another block for block {block.number}")
-    return sorted(logs, key=lambda entry: entry.log_index)
+    held = int.from_bytes(block.logs_bloom, "big")
+    if bloom(logs) == held:
+        return logs
+    every = registry.rpc.read(_every_log(block.hash))
+    if bloom(every) != held:
+        raise ChainUnavailable(f"the node's logs of block {block.number} are not all that its header holds")
+    return [entry for entry in every if entry.address == registry.address]
 
 
-def _decode(answer: object) -> list[Log]:
-    try:
-        return _logs(answer)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ChainUnavailable("the node gave logs of the wrong shape") from error
+def _every_log(block_hash: bytes) -> Read[list[Log]]:
+    """Of all contracts, in chain order."""
+
+    def decode(value: object) -> list[Log]:
+        found = wire.items(wire.log)(value)
+        if any(entry.block_hash != block_hash for entry in found):
+            raise wire.Malformed("logs of another block")
+        return sorted(found, key=lambda entry: entry.log_index)
+
+    return Read("eth_getLogs", ({"blockHash": to_hex(block_hash)},), decode)
 
 
 # ---------------------------------------------------------------------------------------------- logsBloom

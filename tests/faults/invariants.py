@@ -76,7 +76,13 @@ class _Chain:
     def executed(self) -> set[tuple[str, bytes, int, str, str]]:
         """(event, batch id, index, party, transaction) of every transfer and redemption."""
         return {
-            (log["event"], bytes(log["args"]["batchId"])[:8], log["args"]["index"], _party(log), log["transactionHash"].hex())
+            (
+                log["event"],
+                bytes(log["args"]["batchId"])[:8],
+                log["args"]["index"],
+                _party(log),
+                log["transactionHash"].hex(),
+            )
             for log in self.logs
             if log["event"] in EVENT.values()
         }
@@ -84,7 +90,9 @@ class _Chain:
     def doubled(self) -> int:
         """Executed once and refused again, because it was sent again."""
         again = (log for log in self.logs if log["event"] == "Refused")
-        redeemed = {(bytes(log["args"]["batchId"]), log["args"]["index"]) for log in self.logs if log["event"] == "Redeemed"}
+        redeemed = {
+            (bytes(log["args"]["batchId"]), log["args"]["index"]) for log in self.logs if log["event"] == "Redeemed"
+        }
         return sum((bytes(log["args"]["batchId"]), log["args"]["index"]) in redeemed for log in again)
 
     def nonce(self, address: str) -> int:
@@ -139,7 +147,10 @@ def _refused_is_explained(operations: list[Operation], chain: _Chain) -> None:
     for o in refused:
         if o.kind == "redeem":
             key = ("Redeemed", o.batch_id, o.index, o.statement["message"]["redeemer"])
-            rival = any(x.status == OperationStatus.INCLUDED and x.index == o.index and x.batch_id == o.batch_id for x in operations)
+            rival = any(
+                x.status == OperationStatus.INCLUDED and x.index == o.index and x.batch_id == o.batch_id
+                for x in operations
+            )
             assert key not in happened or rival, f"operation {o.id} is called refused, but it happened"
 
 
@@ -152,7 +163,9 @@ def _one_transaction_a_nonce(
         by_transaction.setdefault(attempt.transaction_id, []).append(attempt)
     for relayer in world.relayers:
         mine = [t for t in transactions if t.signer == relayer.address]
-        assert sorted(t.nonce for t in mine) == list(range(chain.nonce(relayer.address))), "nonces differ from the chain's"
+        assert sorted(t.nonce for t in mine) == list(range(chain.nonce(relayer.address))), (
+            "nonces differ from the chain's"
+        )
         for transaction in mine:
             mined = [a for a in by_transaction[transaction.id] if chain.receipt(a.hash)]
             assert len(mined) == 1, f"nonce {transaction.nonce} has {len(mined)} mined attempts"

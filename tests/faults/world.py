@@ -38,7 +38,9 @@ class Minted:
 class World:
     """`rpc_urls` stand between us and the node; the people's own transactions go straight to it."""
 
-    def __init__(self, anvil: Anvil, directory: Path, database_url: str, rpc_urls: Sequence[str] = (), *, relayers: int = 1):
+    def __init__(
+        self, anvil: Anvil, directory: Path, database_url: str, rpc_urls: Sequence[str] = (), *, relayers: int = 1
+    ):
         self.anvil, self.directory = anvil, directory
         self.admin, self.brand, self.supplier, self.redeemer, *self.relayers = (
             Signer(secrets.token_bytes(32)) for _ in range(4 + relayers)
@@ -85,7 +87,9 @@ class World:
 
     def _deploy(self) -> None:
         self.send(self.admin, deployment.deployment_calldata(self.admin.address), deployment.DEPLOYMENT_PROXY)
-        self.send(self.admin, calldata.encode_admit_brand(self.brand.address, "Cola 可乐", "https://c.example", bytes(32)))
+        self.send(
+            self.admin, calldata.encode_admit_brand(self.brand.address, "Cola 可乐", "https://c.example", bytes(32))
+        )
         self.send(self.brand, calldata.encode_authorize_supplier(self.supplier.address, 10**9, 2**39))
         self.send(self.brand, calldata.encode_authorize_redeemer(self.redeemer.address, 2**39))
 
@@ -103,7 +107,16 @@ class World:
         leaves = memoryview(b"".join(address_bytes(a) + h for a, h in public))
         upload = Upload(self.sign(self.supplier, mint), TERMS, leaves)
         self._note(self.services.issuance.accept(upload, self.supplier.address, "supplier-key"))
-        facts = (CHAIN_ID, self.registry, self.brand.address, self.supplier.address, root, count, FAR, hash_terms(TERMS))
+        facts = (
+            CHAIN_ID,
+            self.registry,
+            self.brand.address,
+            self.supplier.address,
+            root,
+            count,
+            FAR,
+            hash_terms(TERMS),
+        )
         minted = Minted(Batch(*facts).batch_id, own)
         self.batches.append(minted)
         return minted
@@ -141,11 +154,10 @@ class World:
     # ------------------------------------------------------------------------------------------ our worker
 
     def indexing(self, **options: float) -> Indexing:
-        registry = wiring.open_registry(self.settings)
-        return Indexing(self.database, registry, CHAIN_ID, **{"behind_seconds": 0.0, **options})
+        return Indexing(self.database, self.services.registry, CHAIN_ID, **{"behind_seconds": 0.0, **options})
 
     def submission(self, relayer: int = 0, *, owner: str | None = None, limits: Limits = QUICK) -> Submission:
-        registry, name = wiring.open_registry(self.settings), owner or f"test:{secrets.token_hex(4)}"
+        registry, name = self.services.registry, owner or f"test:{secrets.token_hex(4)}"
         return Submission(self.database, registry, self.relayers[relayer], CHAIN_ID, name, time.time, limits)
 
     def settle(self, *, seconds: float = 60, mine: bool = False) -> None:
@@ -174,6 +186,7 @@ class World:
         return at.number if at else -1
 
     def close(self) -> None:
+        self.services.registry.rpc.close()
         self.database.close()
 
     def person(self, address: Address) -> Signer:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from provenance.chain import reading
 from provenance.chain.events import decode_log
 from provenance.chain.registry import Registry
-from provenance.chain.rpc import Block, Log
+from provenance.chain.wire import Block, Log
 from provenance.core.ledger import ChainEvent
 from provenance.core.reorg import Standing, fork_point, standing
 from provenance.errors import ChainMismatch, ChainUnavailable, Halted, RpcError, Undetermined

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from provenance.chain.registry import Registry
-from provenance.chain.rpc import Block
+from provenance.chain.wire import Block
 from provenance.errors import ChainMismatch, ChainUnavailable, Halted
 from provenance.store import tables
 from provenance.store.database import Database

@@ -10,9 +10,9 @@ import structlog
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from provenance.chain.rpc import Receipt, Rpc
+from provenance.chain.rpc import Rpc
+from provenance.chain.wire import Receipt
 from provenance.core import sending
-from provenance.core.encoding import to_hex
 from provenance.core.sending import Answer, Decision, Fees
 from provenance.errors import Halted
 from provenance.services.submission.condition import Look
@@ -120,7 +120,7 @@ class Following:
         )
 
     def _is_known(self, attempt: Attempt) -> bool:
-        return self._rpc.request("eth_getTransactionByHash", [to_hex(attempt.hash)]) is not None
+        return self._rpc.transaction(attempt.hash) is not None
 
     def _raised(self, newest: Attempt, look: Look) -> Fees | None:
         wanted = sending.suggested(look.base_fee, self._tip, self._ceiling)

@@ -82,9 +82,9 @@ class Queue:
             ops = calls.ops(session, chosen) if chosen and chosen[0].kind in calls.OPS else []
         if not chosen or cursor is None:
             return None
-        return self._many(chosen, ops, cursor.number) if ops else self._single(chosen[0], cursor.number)
+        return self._many(chosen, ops, cursor.hash) if ops else self._single(chosen[0], cursor.hash)
 
-    def _many(self, chosen: Sequence[Operation], ops: Sequence[Op], at: int) -> Payload | None:
+    def _many(self, chosen: Sequence[Operation], ops: Sequence[Op], at: bytes) -> Payload | None:
         statuses = self._registry.simulate(ops, self._sender, at)
         kept = [i for i, status in enumerate(statuses) if status is Status.EXECUTED]
         if len(kept) < len(chosen):
@@ -101,7 +101,7 @@ class Queue:
                 reason = Refusal(status.name.lower())
                 outbox.refuse(session, operation.id, OperationStatus.ACCEPTED, reason, EXPLANATIONS[reason])
 
-    def _single(self, operation: Operation, at: int) -> Payload | None:
+    def _single(self, operation: Operation, at: bytes) -> Payload | None:
         data = calls.single(operation)
         reason = self._registry.dry_run(data, self._sender, at)
         if reason is not None:
@@ -118,9 +118,8 @@ class Queue:
             outbox.refuse(session, operation.id, OperationStatus.ACCEPTED, reason, detail)
 
     def _estimate(self, data: bytes) -> int:
-        call = {"from": self._sender, "to": self._registry.address, "data": "0x" + data.hex()}
         try:
-            estimate = self._registry.rpc.estimate_gas(call, "latest")
+            estimate = self._registry.rpc.estimate_gas(self._registry.address, data, sender=self._sender)
         except RpcError:  # it would revert at the head although not at the cursor: the receipt will tell
             return MAX_GAS
         return estimate * (100 + GAS_MARGIN_PERCENT) // 100
