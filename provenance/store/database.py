@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from provenance import failpoints
 from provenance.errors import StorageUnavailable
 
 BUSY_TIMEOUT_MS = 15_000
@@ -32,11 +33,17 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session whose transaction holds SQLite's write lock from its start and commits at the end, or leaves nothing."""
+    def write(self, step: str = "write") -> Iterator[Session]:
+        """A session whose transaction holds SQLite's write lock from its start and commits at the end, or leaves nothing.
+
+        `step` names it for fail points: every durable step has one on either side of its commit."""
         engine = self.engine.execution_options(write=True)
-        with _translated(), Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        with _translated(), Session(engine, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+                session.flush()
+                failpoints.reach(f"{step}.before")
+            failpoints.reach(f"{step}.after")
 
     def close(self) -> None:
         self.engine.dispose()
