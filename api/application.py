@@ -69,7 +69,14 @@ def _limit(app: OpenAPI, rate: str) -> None:
         found = caller()
         return found.key_id if found else request.remote_addr or "unknown"
 
-    Limiter(who, app=app, default_limits=[rate] if rate else [], headers_enabled=True, enabled=bool(rate))
+    Limiter(
+        who,
+        app=app,
+        default_limits=[rate] if rate else [],
+        headers_enabled=True,
+        enabled=bool(rate),
+        storage_uri="memory://",
+    )
 
 
 def _begin(metrics: status.Metrics) -> None:

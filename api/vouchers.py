@@ -60,7 +60,7 @@ def verify(body: VerificationBody) -> Response:
     return representation.answer(representation.judgement(found, voucher_id))
 
 
-def _evidence(body: VerificationBody) -> tuple[Certificate | Unread, VoucherId]:
+def _evidence(body: VerificationBody) -> tuple[Certificate | Unread | None, VoucherId]:
     if (body.certificate is None) == (body.voucher_id is None):
         raise InvalidInput("send either a certificate or a voucherId", field="voucherId")
     if body.certificate is not None:
@@ -70,8 +70,6 @@ def _evidence(body: VerificationBody) -> tuple[Certificate | Unread, VoucherId]:
     try:
         return services().catalogue.certificate(voucher_id), voucher_id
     except NotFound as error:
-        if error.code == "unknown_voucher":
-            raise
-        return Unread(error.detail), voucher_id
+        return None if error.code == "unknown_voucher" else Unread(error.detail), voucher_id
     except ProvenanceError as error:
         return Unread(error.detail), voucher_id

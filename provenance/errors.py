@@ -88,6 +88,12 @@ class ChainMismatch(Undetermined):
     code = "chain_mismatch"
 
 
+class ApiUnavailable(Undetermined):
+    """The service's API did not answer, or answered with something that is not its own."""
+
+    code = "api_unavailable"
+
+
 class RpcError(Undetermined):
     """The node answered with a JSON-RPC error object. `rpc_code` and `data` are the node's own."""
 

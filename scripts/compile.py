@@ -10,6 +10,7 @@ import argparse
 import json
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,9 @@ OUTPUTS = ["abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode"]
 IMPORT = re.compile(r'^import\s[^;]*?"([^"]+)";', re.MULTILINE)
 
 
-def sources(entry: str) -> dict[str, str]:
+def sources(entry: str = CONTRACT[0]) -> dict[str, str]:
     """The entry and everything it imports: name in the compiler's eyes -> text."""
+    node_tools.install()
     found: dict[str, str] = {}
     waiting = [entry]
     while waiting:
@@ -46,23 +48,23 @@ def sources(entry: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def compile_contract(entry: str = CONTRACT[0], **overrides: Any) -> dict[str, Any]:
-    """The compiler's standard-JSON output. Raises SystemExit on an error, or a warning about our own sources."""
-    node_tools.install()
+def compile_sources(texts: dict[str, str], strict: bool = True) -> dict[str, Any]:
+    """The compiler's standard-JSON output. Raises SystemExit on an error; if strict, on a warning about ours."""
     request = {
         "language": "Solidity",
-        "sources": {name: {"content": text} for name, text in sources(entry).items()},
-        "settings": SETTINGS | overrides | {"outputSelection": {"*": {"": ["ast"], "*": OUTPUTS}}},
+        "sources": {name: {"content": text} for name, text in texts.items()},
+        "settings": SETTINGS | {"outputSelection": {"*": {"": ["ast"], "*": OUTPUTS}}},
     }
     answer: dict[str, Any] = solcx.compile_standard(request, **_compiler())
-    if faults := [e["formattedMessage"] for e in answer.get("errors", []) if _counts(e)]:
+    if faults := [e["formattedMessage"] for e in answer.get("errors", []) if _counts(e, strict)]:
         raise SystemExit("\n".join(faults))
     return answer
 
 
-def artifact() -> dict[str, Any]:
+def artifact(texts: dict[str, str] | None = None, strict: bool = True) -> dict[str, Any]:
     """What is committed: enough to deploy the contract, call it, and recognise its code at an address."""
-    answer = compile_contract()
+    texts = texts or sources()
+    answer = compile_sources(texts, strict)
     output = answer["contracts"][CONTRACT[0]][CONTRACT[1]]
     metadata = json.loads(output["metadata"])
     deployed = output["evm"]["deployedBytecode"]
@@ -70,7 +72,7 @@ def artifact() -> dict[str, Any]:
         "contractName": CONTRACT[1],
         "solc": metadata["compiler"]["version"],
         "settings": SETTINGS,
-        "sources": {name: "0x" + keccak(text=text).hex() for name, text in sources(CONTRACT[0]).items()},
+        "sources": {name: "0x" + keccak(text=text).hex() for name, text in texts.items()},
         "abi": output["abi"],
         "bytecode": "0x" + output["evm"]["bytecode"]["object"],
         "deployedBytecode": "0x" + deployed["object"],
@@ -93,11 +95,12 @@ def _immutables(answer: dict[str, Any], references: dict[str, Any]) -> dict[str,
     return {names[number]: positions for number, positions in sorted(references.items())}
 
 
-def _counts(message: dict[str, Any]) -> bool:
+def _counts(message: dict[str, Any], strict: bool) -> bool:
     ours = message.get("sourceLocation", {}).get("file", "contracts/").startswith("contracts/")
-    return message["severity"] == "error" or (message["severity"] == "warning" and ours)
+    return message["severity"] == "error" or (strict and message["severity"] == "warning" and ours)
 
 
+@cache
 def _compiler() -> dict[str, Any]:
     try:
         if VERSION not in map(str, solcx.get_installed_solc_versions()):

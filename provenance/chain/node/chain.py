@@ -13,7 +13,7 @@ from eth.constants import BLANK_ROOT_HASH, POST_MERGE_DIFFICULTY, POST_MERGE_MIX
 from eth.typing import AccountDetails, AccountState
 from eth.vm.forks import PragueVM
 from eth_tester import PyEVMBackend
-from eth_typing import Address, BlockNumber, ChecksumAddress
+from eth_typing import Address, BlockNumber
 from eth_utils import to_canonical_address
 
 from provenance.chain.node.database import SqliteDatabase
@@ -45,7 +45,7 @@ def chain_class(chain_id: int) -> type[EmbeddedChain]:
     return EmbeddedChain.configure(chain_id=chain_id)
 
 
-def genesis_state(accounts: Sequence[ChecksumAddress]) -> AccountState:
+def genesis_state(accounts: Sequence[str]) -> AccountState:
     def details(balance: int, nonce: int, code: bytes) -> AccountDetails:
         return {"balance": balance, "nonce": nonce, "code": code, "storage": {}}
 
@@ -67,7 +67,7 @@ def genesis_header() -> dict[str, Any]:
     }
 
 
-def ensure_genesis(database: SqliteDatabase, chain_id: int, accounts: Sequence[ChecksumAddress]) -> None:
+def ensure_genesis(database: SqliteDatabase, chain_id: int, accounts: Sequence[str]) -> None:
     """Makes the chain if the database is empty, else checks that it is the one asked for.
 
     A crash in here leaves an empty database: the genesis block and the identity are one transaction.

@@ -35,8 +35,7 @@ def handle(node: Node, body: bytes) -> Json:
 
 
 def _too_deep(body: bytes) -> bool:
-    """Counts brackets, those in strings too: py-evm raises Python's recursion limit so far that json's C
-    parser would overflow the thread's stack before it gave up."""
+    """Counts brackets, those in strings too. No request is deep, and json's recursive parser need not see one that is."""
     depth = deepest = 0
     for byte in body.translate(None, delete=_OTHERS):
         depth += 1 if byte in b"[{" else -1

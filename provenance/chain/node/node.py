@@ -11,13 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from eth_typing import ChecksumAddress
-
 from provenance.chain.node.admission import admit, decode_transaction
 from provenance.chain.node.chain import EmbeddedChain, PersistentBackend, chain_class, ensure_genesis
 from provenance.chain.node.clock import Clock
 from provenance.chain.node.database import SqliteDatabase
 from provenance.chain.node.view import View
+from provenance.core.encoding import Address
 from provenance.errors import StorageUnavailable
 
 _READERS = 3
@@ -38,7 +37,7 @@ class Node:
         path: Path,
         *,
         chain_id: int = 31337,
-        accounts: Sequence[ChecksumAddress] = (),
+        accounts: Sequence[Address] = (),
         dev: bool = False,
     ) -> None:
         self.path, self.chain_id, self.dev = path, chain_id, dev
