@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, select
 from provenance.core.voucher import VoucherId
 from provenance.store import projections
 from provenance.store.database import Database
-from provenance.store.tables import Event
+from provenance.store.tables import Deployment, Event
 
 PAGE = 1000
 
@@ -61,6 +61,12 @@ class EventView:
 class History:
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def first_block(self) -> int:
+        """Where the registry's events begin, as indexing pinned it; 0 where nothing was indexed yet."""
+        with self._database.read() as session:
+            pinned = session.get(Deployment, 1)
+        return pinned.block_number if pinned else 0
 
     def of_voucher(self, voucher_id: VoucherId) -> list[EventView]:
         """Oldest first, beginning with the batch's mint. Empty for a voucher whose batch is not on the chain."""
