@@ -96,9 +96,7 @@ class Catalogue:
 
     def voucher(self, voucher_id: VoucherId) -> VoucherView:
         """One statement. Raises NotFound alike for an unknown batch and an index beyond its end."""
-        key = {"batch_id": voucher_id.batch_id, "index": voucher_id.index}
-        with self._database.read() as session:
-            row = session.execute(_VOUCHER, key).one_or_none()
+        row = self._database.fetch(_VOUCHER, {"batch_id": voucher_id.batch_id, "index": voucher_id.index})
         if row is None or voucher_id.index >= row.size:
             raise NotFound(UNKNOWN, code="unknown_voucher")
         changed = row.block_number if row.block_number is not None else row.mint_block
