@@ -58,4 +58,9 @@ def _kill_at(nth: int) -> Action:
     return action
 
 
-_armed.update(_parse(os.environ.get(VARIABLE, "")))
+def arm(text: str) -> None:
+    """For a whole process, in the variable's form."""
+    _armed.update(_parse(text))
+
+
+arm(os.environ.get(VARIABLE, ""))

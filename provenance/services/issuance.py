@@ -129,7 +129,7 @@ class Issuance:
 
     def _publish(self, batch: Batch, request: outbox.Request) -> tables.Operation:
         """One transaction makes the batch visible and queues its Mint: after it, the batch is acknowledged."""
-        with self._database.write() as session:
+        with self._database.write("issuance.publish") as session:
             if session.get(tables.BatchState, batch.batch_id) is not None:
                 raise Conflict("this batch is minted already", code="batch_taken")
             session.get_one(tables.Batch, batch.batch_id).visible = True

@@ -31,7 +31,7 @@ class Transfers:
         if sealed is not None and not SEALED_OVERHEAD <= len(sealed) <= SEALED_OVERHEAD + MAX_CONTENT_BYTES:
             raise InvalidInput(f"sealed content of {len(sealed)} bytes cannot be right", field="sealedContent")
         now = int(self._clock())
-        with self._database.write() as session:
+        with self._database.write("transfer.accept") as session:
             known = outbox.find(session, message)
             if known is not None:
                 return known

@@ -33,15 +33,15 @@ class Tally:
     doubled: int
 
 
-def check(world: World, *, doubles: bool = False) -> Tally:
-    """Raises AssertionError. `doubles`: a control that is expected to send twice is only counted."""
+def check(world: World) -> Tally:
+    """Raises AssertionError that says which invariant is broken."""
     with world.database.read() as session:
         operations = list(session.scalars(select(Operation)))
         transactions = list(session.scalars(select(Transaction)))
         attempts = list(session.scalars(select(Attempt)))
         events = list(session.scalars(select(Event)))
         states = list(session.scalars(select(VoucherState)))
-    chain = _Chain(world)
+    chain = Chain(world)
     _acknowledged_is_kept(world, operations)
     _included_is_on_chain(operations, chain)
     _refused_is_explained(operations, chain)
@@ -51,7 +51,7 @@ def check(world: World, *, doubles: bool = False) -> Tally:
     report = world.services.audit.run()
     assert report.differences == (), report.differences[:3]
     doubled = chain.doubled()
-    assert doubles or not doubled, f"{doubled} operations were carried twice"
+    assert not doubled, f"{doubled} operations were carried twice"
     counts = Counter(operation.status for operation in operations)
     return Tally(
         operations=len(operations),
@@ -62,7 +62,7 @@ def check(world: World, *, doubles: bool = False) -> Tally:
     )
 
 
-class _Chain:
+class Chain:
     """The chain through web3.py."""
 
     def __init__(self, world: World) -> None:
@@ -127,7 +127,7 @@ def _acknowledged_is_kept(world: World, operations: list[Operation]) -> None:
     assert not waiting, f"{len(waiting)} operations still wait"
 
 
-def _included_is_on_chain(operations: list[Operation], chain: _Chain) -> None:
+def _included_is_on_chain(operations: list[Operation], chain: Chain) -> None:
     """Each included transfer or redemption has its one event, and each such event at most one operation."""
     executed = chain.executed()
     claimed = Counter(
@@ -139,7 +139,7 @@ def _included_is_on_chain(operations: list[Operation], chain: _Chain) -> None:
     assert all(count == 1 for count in claimed.values()), "two operations claim one event"
 
 
-def _refused_is_explained(operations: list[Operation], chain: _Chain) -> None:
+def _refused_is_explained(operations: list[Operation], chain: Chain) -> None:
     """With reason and words; and what is called refused did not happen."""
     refused = [o for o in operations if o.status == OperationStatus.REFUSED]
     assert all(o.reason and o.detail for o in refused), "a refusal without a reason"
@@ -155,7 +155,7 @@ def _refused_is_explained(operations: list[Operation], chain: _Chain) -> None:
 
 
 def _one_transaction_a_nonce(
-    world: World, transactions: list[Transaction], attempts: list[Attempt], chain: _Chain
+    world: World, transactions: list[Transaction], attempts: list[Attempt], chain: Chain
 ) -> None:
     """Our nonces are the chain's, without a gap, and exactly one attempt of each is mined."""
     by_transaction: dict[int, list[Attempt]] = {}
@@ -171,14 +171,14 @@ def _one_transaction_a_nonce(
             assert len(mined) == 1, f"nonce {transaction.nonce} has {len(mined)} mined attempts"
 
 
-def _events_are_the_chains(events: list[Event], chain: _Chain) -> None:
+def _events_are_the_chains(events: list[Event], chain: Chain) -> None:
     stored = {(e.block_number, e.log_index, e.transaction_hash.hex(), e.kind.replace("_", "")) for e in events}
     told = {(g["blockNumber"], g["logIndex"], g["transactionHash"].hex(), g["event"].lower()) for g in chain.logs}
     known = {kind for _, _, _, kind in stored}
     assert stored == {row for row in told if row[3] in known or row in stored}, "stored events are not the chain's"
 
 
-def _states_are_the_contracts(states: list[VoucherState], chain: _Chain) -> None:
+def _states_are_the_contracts(states: list[VoucherState], chain: Chain) -> None:
     touched = {
         (bytes(g["args"]["batchId"])[:8], g["args"]["index"])
         for g in chain.logs
