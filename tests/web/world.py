@@ -23,7 +23,18 @@ from provenance.config import Settings, note_deployment
 from provenance.core import fingerprint, merkle
 from provenance.core.batch import Batch, hash_terms
 from provenance.core.encoding import address_bytes
-from provenance.core.statements import Mint, Redeem, Revoke, SignedStatement, Statement, Suspend, Transfer, digest, sign
+from provenance.core.statements import (
+    Mint,
+    Redeem,
+    Revoke,
+    Signature,
+    SignedStatement,
+    Statement,
+    Suspend,
+    Transfer,
+    digest,
+    sign,
+)
 from provenance.core.voucher import VoucherId, VoucherKey
 from provenance.services.access import Role
 from provenance.services.authorisation import Authorisation
@@ -68,7 +79,7 @@ class World:
             Signer(secrets.token_bytes(32)) for _ in range(6)
         )
         signers = (self.admin, self.brand, self.supplier, self.redeemer, self.redeemer2, self.relayer)
-        self.node = Node(directory / "node.db", accounts=[signer.address for signer in signers])
+        self.node = Node(directory / "node.db", accounts=[signer.address for signer in signers], dev=True)
         self._node_server = serve(self.node).start()
         self.rpc_url = self._node_server.url
         self._deploy()
@@ -160,7 +171,7 @@ class World:
         assert view.status in ("included", "safe", "finalized"), view
 
     def _signed(self, signer: Signer, statement: Statement) -> SignedStatement:
-        return SignedStatement(statement, signer.sign_digest(digest(self.services.domain, statement)))
+        return SignedStatement(statement, Signature(*signer.sign_digest(digest(self.services.domain, statement))))
 
     def _held(self, secret: bytes, statement: Statement) -> SignedStatement:
         key = fingerprint.claim_private_key(secret)
@@ -199,6 +210,8 @@ class World:
         for thread in self._threads:
             thread.join(timeout=10)
         self._web.server_close()
+        for rpc in (self.registry.rpc, self.services.registry.rpc):
+            rpc.close()
         self._node_server.close()
         self.services.database.close()
         self.node.close()

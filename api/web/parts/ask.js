@@ -49,6 +49,7 @@ function read(text) {
 }
 
 export function fault(text) {
+  if (text) delete document.body.dataset.asked; // the field that it is about is hidden below a verdict
   find("#code-fault").textContent = text;
   find("#code").setAttribute("aria-invalid", String(text !== ""));
 }
