@@ -33,26 +33,33 @@ Heap = npt.NDArray[np.uint8]
 
 def cut(count: int, heap: Heap, leaves: memoryview) -> Iterator[tuple[int, int, bytes]]:
     """(level, number, body) of every tile. `leaves` are count × 52 bytes."""
-    size = LEAVES_PER_TILE * LEAF_BYTES
-    for number, start in enumerate(range(0, count * LEAF_BYTES, size)):
-        yield 0, number, bytes(leaves[start : start + size])
     inner = heap[: count - 1]
+    for level, number, _ in sizes(count):
+        if level:
+            yield level, number, b"".join(inner[rows].tobytes() for rows in _under(count, number))
+        else:
+            start = number * LEAVES_PER_TILE * LEAF_BYTES
+            yield level, number, bytes(leaves[start : start + LEAVES_PER_TILE * LEAF_BYTES])
+
+
+def sizes(count: int) -> Iterator[tuple[int, int, int]]:
+    """(level, number, bytes) of every tile that a tree of `count` leaves has."""
+    for number, first in enumerate(range(0, count, LEAVES_PER_TILE)):
+        yield 0, number, min(LEAVES_PER_TILE, count - first) * LEAF_BYTES
     for depth in range(0, max(1, (count - 1).bit_length()), HEIGHT):
         for top in range((1 << depth) - 1, min((2 << depth) - 1, count - 1)):
-            body = _under(inner, top)
-            if body:
-                yield 1 + depth // HEIGHT, top, body
+            nodes = sum(rows.stop - rows.start for rows in _under(count, top))
+            if nodes:
+                yield 1 + depth // HEIGHT, top, nodes * NODE_BYTES
 
 
-def _under(inner: Heap, top: int) -> bytes:
+def _under(count: int, top: int) -> Iterator[slice]:
     """The inner nodes up to 8 levels below `top`, level by level."""
-    rows = []
     for down in range(1, HEIGHT + 1):
         first = ((top + 1) << down) - 1
-        if first >= len(inner):
+        if first >= count - 1:
             break
-        rows.append(inner[first : first + (1 << down)].tobytes())
-    return b"".join(rows)
+        yield slice(first, min(first + (1 << down), count - 1))
 
 
 def locate(node: int) -> tuple[int, int, int]:
