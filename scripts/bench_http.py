@@ -2,8 +2,8 @@
 
     bench_http.py [--counts 10000 10000000] [--seconds 4] [--rounds 3]
 
-The load is raw sockets with keep-alive (8 connections), so that the client costs little; both servers run at once and are loaded
-one after the other, round by round; medians of the rounds. The chain is not asked. Rate limits are off in both.
+The load is raw sockets with keep-alive (8 connections), so that the client costs little; both servers run at once and
+are loaded one after the other, round by round; medians of the rounds. The chain is not asked. Rate limits are off in both.
 """
 
 from __future__ import annotations
