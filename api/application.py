@@ -48,13 +48,13 @@ def create_app(services: Services) -> OpenAPI:
     if services.settings.trusted_proxies:
         hops = services.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    _limit(app, services.settings.rate_limit)
+    metrics = status.register(app)
+    app.before_request(lambda: _begin(metrics))  # first, so that even a refusal by the limiter has its Request-Id
+    _limit(app, services.settings.rate_limit, services.settings.rate_storage)
     for module in (batches, vouchers, operations, events, rpc):
         app.register_api(module.blueprint)
     pages.register(app)
-    metrics = status.register(app)
     problems.register(app)
-    app.before_request(lambda: _begin(metrics))
     app.before_request(_check_json)
     app.after_request(_finish)
     app.add_url_rule("/docs", "docs", lambda: redirect("/docs/swagger"))
@@ -62,7 +62,7 @@ def create_app(services: Services) -> OpenAPI:
     return app
 
 
-def _limit(app: OpenAPI, rate: str) -> None:
+def _limit(app: OpenAPI, rate: str, storage: str) -> None:
     """By API key, else by address. An empty rate switches it off."""
 
     def who() -> str:
@@ -75,7 +75,7 @@ def _limit(app: OpenAPI, rate: str) -> None:
         default_limits=[rate] if rate else [],
         headers_enabled=True,
         enabled=bool(rate),
-        storage_uri="memory://",
+        storage_uri=storage,
     )
 
 
