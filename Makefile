@@ -25,7 +25,7 @@ run: $(VENV)/.runtime ## start the service on an embedded chain and SQLite, with
 	@$(BIN)/provenance demo
 
 test: $(VENV)/.dev ## pass all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
 
 check: $(VENV)/.dev ## style, types, layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -34,5 +34,7 @@ lock: ## pin every dependency again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet pyproject.toml --group dev -o requirements-dev.lock
 
+-include contracts/contracts.mk api/web/web.mk tests/faults/faults.mk
+
 clean: ## remove what the other targets made
-	rm -rf $(VENV) node_modules var dist test-artifacts
+	rm -rf $(VENV) contracts/node_modules api/web/node_modules api/web/dist var dist test-artifacts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Response, g, request
-from flask_openapi import APIBlueprint, Tag
+from flask_openapi import APIBlueprint, OpenAPI, Tag
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from api import representation
@@ -60,3 +60,8 @@ class Metrics:
                 self._gauges[name] = Gauge(f"provenance_{name}", name.replace("_", " "), registry=self._registry)
             self._gauges[name].set(value)
         return generate_latest(self._registry)
+
+
+def register(app: OpenAPI) -> Metrics:
+    app.register_api(blueprint)
+    return Metrics()

@@ -32,7 +32,7 @@ SETTINGS: dict[str, Any] = {
     "metadata": {"bytecodeHash": "ipfs", "useLiteralContent": False},
 }
 OUTPUTS = ["abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode"]
-IMPORT = re.compile(r'^import\s[^;]*?"([^"]+)";', re.MULTILINE)
+IMPORT = re.compile(r"""^import\s[^;]*?["']([^"']+)["'];""", re.MULTILINE)
 
 
 def sources(entry: str = CONTRACT[0]) -> dict[str, str]:

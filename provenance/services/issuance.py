@@ -13,12 +13,12 @@ import numpy.typing as npt
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from provenance.core import merkle
 from provenance.core.batch import Batch, canonical_terms
 from provenance.core.encoding import ZERO_HASH, Address, address_of, keccak
-from provenance.core.fingerprint import LEAF_BYTES, check_sealed_size, leaf
+from provenance.core.fingerprint import LEAF_BYTES, check_sealed_size
 from provenance.core.statements import Domain, Mint, SignedStatement, digest, recover
 from provenance.errors import Conflict, Forbidden, InvalidInput, Refused
+from provenance.minting import tree
 from provenance.store import leases, outbox, projections, tables, tiles
 from provenance.store.database import Database
 
@@ -162,7 +162,7 @@ class Issuance:
 
     def _publish(self, batch: Batch, request: outbox.Request, lease: _Lease | None) -> tables.Operation:
         """One transaction makes the batch visible and queues its Mint: after it, the batch is acknowledged."""
-        with self._database.write() as session:
+        with self._database.write("issuance.publish") as session:
             if lease is not None:
                 if not leases.still_held(session, lease.name, lease.owner, lease.epoch):
                     raise Conflict("the upload took too long and was given up; try again", code="in_flight")
@@ -199,7 +199,7 @@ def _check_leaves(mint: Mint, leaves: memoryview) -> tiles.Heap:
         raise InvalidInput(detail, field="leaves", code="leaves_mismatch")
     rows = np.frombuffer(leaves, dtype=np.uint8).reshape(mint.count, LEAF_BYTES)
     _check_addresses(rows)
-    heap = _build(rows)
+    heap = tree.build(tree.leaves_of(0, rows))
     if heap[0].tobytes() != mint.root:
         raise InvalidInput("the leaves do not give the Mint's root", field="leaves", code="root_mismatch")
     return heap
@@ -217,11 +217,6 @@ def _check_addresses(rows: npt.NDArray[np.uint8]) -> None:
     empty = np.flatnonzero(~rows[:, :20].any(axis=1))
     if empty.size:
         raise InvalidInput(f"voucher {empty[0]} has the zero claim address", field="leaves", code="zero_claim_address")
-
-
-def _build(rows: npt.NDArray[np.uint8]) -> tiles.Heap:
-    leaves = [leaf(i, address_of(row[:20].tobytes()), row[20:].tobytes()) for i, row in enumerate(rows)]
-    return np.frombuffer(b"".join(merkle.build(leaves)), dtype=np.uint8).reshape(-1, 32)
 
 
 def _check_sealed(leaves: memoryview, sealed: Iterable[tuple[int, bytes]]) -> Iterator[dict[str, Any]]:

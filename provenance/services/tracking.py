@@ -61,7 +61,7 @@ class Tracking:
             if row is None or not _may_see(session, row.owner, caller):
                 raise NotFound(f"no operation {operation_id!r:.40} of yours is known", code="unknown_operation")
             included = row.status == OperationStatus.INCLUDED
-            status = projections.tier(projections.cursor(session), row.block_number) if included else row.status
+            status = projections.tier_at(projections.cursor(session), row.block_number) if included else row.status
         return OperationView(
             id=row.id,
             kind=row.kind,

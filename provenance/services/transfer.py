@@ -28,7 +28,7 @@ class Transfers:
         if sealed is not None:
             check_sealed_size(sealed, "sealedContent")
         now = int(self._clock())
-        with self._database.write() as session:
+        with self._database.write("transfer.accept") as session:
             known = outbox.find(session, message)
             if known is not None:
                 return known
