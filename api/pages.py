@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, send_from_directory
 
-from api import csp, pages_session, pages_assets
+from api import csp, pages_assets, pages_session
 from api.auth import services
 from api.pages_assets import LANGUAGES
 from provenance.core.verdict import Unread
