@@ -18,6 +18,7 @@ from api import batches, csp, events, operations, pages, problems, rpc, status, 
 from api.auth import caller
 from api.problems import Unsendable
 from api.schemas import Problem
+from provenance.errors import Unauthorized
 from provenance.wiring import Services
 
 log = structlog.get_logger("api")
@@ -51,6 +52,7 @@ def create_app(services: Services) -> OpenAPI:
     metrics = status.register(app)
     app.before_request(lambda: _begin(metrics))  # first, so that even a refusal by the limiter has its Request-Id
     _limit(app, services.settings.rate_limit, services.settings.rate_storage)
+    app.before_request(_authenticate)
     for module in (batches, vouchers, operations, events, rpc):
         app.register_api(module.blueprint)
     pages.register(app)
@@ -63,10 +65,13 @@ def create_app(services: Services) -> OpenAPI:
 
 
 def _limit(app: OpenAPI, rate: str, storage: str) -> None:
-    """By API key, else by address. An empty rate switches it off."""
+    """By API key, else by address, so that guessing keys is limited too. An empty rate switches it off."""
 
     def who() -> str:
-        found = caller()
+        try:
+            found = caller()
+        except Unauthorized:
+            found = None
         return found.key_id if found else request.remote_addr or "unknown"
 
     Limiter(
@@ -83,6 +88,11 @@ def _begin(metrics: status.Metrics) -> None:
     given = request.headers.get("Request-Id", "")
     g.request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(8)
     g.started, g.metrics = time.monotonic(), metrics
+
+
+def _authenticate() -> None:
+    """A key that is not valid is refused on every route, never silently ignored."""
+    caller()
 
 
 def _check_json() -> ResponseReturnValue | None:

@@ -29,7 +29,8 @@ def index(query: EventQuery) -> Response:
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
         return _csv(wanted)
     found = services().history.events(wanted, query.limit + 1, query.starting_after, query.ending_before)
-    return representation.listing([EventAnswer.model_validate(event) for event in found], query.limit)
+    answers = [EventAnswer.model_validate(event) for event in found]
+    return representation.listing(answers, query.limit, backward=query.ending_before is not None)
 
 
 def _filter(query: EventQuery) -> EventFilter:
