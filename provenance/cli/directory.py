@@ -101,4 +101,3 @@ def withdraw_redeemer(address: Address, **paths: Path | None) -> None:
     _act("brand", paths, lambda a: a.withdraw_redeemer(address), f"{address} may redeem no more")
 
 
-COMMANDS = (brand, supplier, redeemer)

@@ -212,4 +212,3 @@ def wait_for_signal() -> None:
         pass
 
 
-COMMANDS = (node_command, serve_command, worker_command, registry_group, apikey_group, key_group)
