@@ -30,6 +30,9 @@ class Reorgs:
         self.batch: Minted = world.mint(vouchers)
         self._place, self._held = 0, {}
         self._vouchers = vouchers
+        self._floor = (
+            world.anvil.number()
+        )  # the batch's mint and the people's rights stay: who sent them is not here any more
 
     def strike_at_random(self) -> None:
         self.strike(self.random.choice(MANNERS), self.random.choice((1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 64)))
@@ -37,7 +40,7 @@ class Reorgs:
     def strike(self, manner: str, depth: int) -> None:
         """Work, then a reorg of this depth, then everything has to settle again."""
         self._work(depth)
-        depth = min(depth, self.world.anvil.number() - self._floor())
+        depth = min(depth, self.world.anvil.number() - self._floor)
         before = self._count()
         if manner == "moved":
             self._move(depth)
@@ -47,12 +50,8 @@ class Reorgs:
             self.world.anvil.rpc("anvil_rollback", depth)
         else:
             self.world.anvil.reorg(depth)
-        self.world.settle(mine=True)
+        self.world.settle()
         self.rewound += self._count() > before
-
-    def _floor(self) -> int:
-        """The batch's mint and the people's rights stay: they are not ours to send again."""
-        return 6
 
     def _work(self, depth: int) -> None:
         """Transfers and redemptions spread over the blocks that will be replaced."""

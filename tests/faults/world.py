@@ -160,14 +160,12 @@ class World:
         registry, name = self.services.registry, owner or f"test:{secrets.token_hex(4)}"
         return Submission(self.database, registry, self.relayers[relayer], CHAIN_ID, name, time.time, limits)
 
-    def settle(self, *, seconds: float = 60, mine: bool = False) -> None:
+    def settle(self, *, seconds: float = 60) -> None:
         """Runs a worker in this thread until nothing waits and the index is at the head."""
         indexing, submission = self.indexing(), self.submission()
         until = time.monotonic() + seconds
         while not self._step(indexing, submission):
             assert time.monotonic() < until, f"not settled within {seconds} s"
-            if mine:
-                self.anvil.mine()
         submission.close()
 
     def _step(self, indexing: Indexing, submission: Submission) -> bool:

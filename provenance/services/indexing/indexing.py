@@ -17,7 +17,7 @@ from provenance.core.ledger import ChainEvent
 from provenance.core.reorg import Standing, fork_point, standing
 from provenance.errors import ChainMismatch, ChainUnavailable, Halted, RpcError, Undetermined
 from provenance.services.indexing import confirming
-from provenance.services.indexing.pinning import Pinning
+from provenance.services.indexing.pinning import CHAIN_REPLACED, Pinning
 from provenance.store import projections, projector, tables
 from provenance.store.database import Database
 from provenance.store.tables import Cursor
@@ -63,11 +63,17 @@ class Indexing:
     def _check_pin(self) -> None:
         """Wholly at the start and after every surprise; the chain id at every step."""
         if not self._pinned:
-            self._pinning.check()
+            self._compare_pin()
             self._pinned = True
         elif (found := self._rpc.chain_id()) != self._chain_id:
             self._pinned = False
             raise ChainMismatch(f"RPC_URL serves chain {found} now, configured is {self._chain_id}; nothing is written")
+
+    def _compare_pin(self) -> None:
+        try:
+            self._pinning.check()
+        except Halted as error:
+            raise self._halt(error.detail) if error.code == CHAIN_REPLACED else error from None
 
     def _cursor(self) -> tuple[Cursor, dict[int, bytes]]:
         with self._database.read() as session:
@@ -91,7 +97,7 @@ class Indexing:
         if found is Standing.BEHIND and self._is_patient():
             log.warning("node_behind", head=head.number, cursor=cursor.number)
             return False
-        self._pinning.check()
+        self._compare_pin()
         self._rewind(cursor, stored, head)
         return False
 
