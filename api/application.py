@@ -14,7 +14,7 @@ from flask_openapi import Info, OpenAPI
 from werkzeug.exceptions import BadRequest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import batches, csp, events, operations, pages, problems, rpc, status, vouchers
+from api import audits, batches, csp, events, operations, pages, problems, rpc, status, vouchers
 from api.auth import caller
 from api.problems import Unsendable
 from api.schemas import Problem
@@ -49,7 +49,7 @@ def create_app(services: Services) -> OpenAPI:
         hops = services.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     _limit(app, services.settings.rate_limit)
-    for module in (batches, vouchers, operations, events, rpc):
+    for module in (batches, vouchers, operations, events, audits, rpc):
         app.register_api(module.blueprint)
     pages.register(app)
     metrics = status.register(app)

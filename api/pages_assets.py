@@ -1,4 +1,4 @@
-"""The built front end in web/dist: names of hashed files, and serving them for ever. Builds nothing (scripts/build_web.py does)."""
+"""The built front end in web/dist: names of hashed files, and serving them for ever. scripts/build_web.py builds it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def messages(language: str) -> dict[str, str]:
 def serve(name: str) -> Response:
     """A file whose name holds its hash; the copy compressed by the build where the browser takes it."""
     packed = DIST / f"{name}.gz"
-    if "gzip" in request.accept_encodings and _within(packed) and packed.is_file():
+    if request.accept_encodings.quality("gzip") and _within(packed) and packed.is_file():
         response = send_from_directory(DIST, f"{name}.gz", mimetype=_mimetype(name))
         response.headers["Content-Encoding"] = "gzip"
     else:
