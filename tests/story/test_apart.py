@@ -1,4 +1,4 @@
-"""Node, worker and API as processes of their own on PostgreSQL, set up by the command line alone: the README's larger picture."""
+"""Node, worker and API as processes of their own on PostgreSQL, set up by the command line alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from provenance.chain import keystore
 from tests.faults.postgres import Postgres
 from tests.story.demo_process import free_port
 
@@ -76,14 +77,13 @@ def town(tmp_path, postgres_url):
 
 @pytest.fixture
 def postgres_url(tmp_path):
-    with contextlib.closing(Postgres(tmp_path / "postgres")) as server:
-        yield server.url
+    server = Postgres(tmp_path / "postgres")
+    yield server.create()
+    server.stop()
 
 
 def make_accounts(town: Town) -> dict[str, str]:
     """The embedded node funds only its own accounts: the registrar's is one of them, and it pays for the others."""
-    from provenance.chain import keystore
-
     keys = town.folder / "keys"
     keys.mkdir()
     (keys / "passphrase").write_text("correct horse\n")

@@ -87,7 +87,7 @@ def test_the_secret_leaves_the_address_bar_and_is_never_sent_or_kept(world, page
     assert page.evaluate("history.length") <= 2
     kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, history.state])")
     assert secret not in kept.lower()
-    fragments = [secret[at : at + 20] for at in range(0, len(secret) - 20)]
+    fragments = [secret[at : at + 20] for at in range(len(secret) - 20)]
     assert not [r for r in requests[1:] if any(fragment in r for fragment in fragments[26:])]
 
 
@@ -121,7 +121,9 @@ def test_without_javascript_the_server_gives_its_opinion_and_says_so(world, brow
     page = context.new_page()
     page.goto(world.url + vouchers["redeemed"][0].partition("#")[0])
     page.fill("#public", vouchers["held"][0].removeprefix("/v/"))
-    page.click("noscript >> button") if page.locator("noscript >> button").count() else page.click("form button.primary")
+    page.click("noscript >> button") if page.locator("noscript >> button").count() else page.click(
+        "form button.primary"
+    )
     expect(page.locator(".verdict")).to_have_attribute("data-verdict", "held")
     expect(page.locator(".verdict")).to_contain_text("only what our server found")
     context.close()
