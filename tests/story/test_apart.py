@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -76,10 +77,13 @@ def town(tmp_path, postgres_url):
 
 
 @pytest.fixture
-def postgres_url(tmp_path):
-    server = Postgres(tmp_path / "postgres")
-    yield server.create()
-    server.stop()
+def postgres_url():
+    """In a folder with a short name (its socket's path has a limit) that PostgreSQL's own user may enter."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        server = Postgres(Path(folder))
+        yield server.create()
+        server.stop()
 
 
 def make_accounts(town: Town) -> dict[str, str]:
