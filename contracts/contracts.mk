@@ -1,5 +1,5 @@
 # What concerns the contract alone; the main Makefile includes it.
-SLITHER := var/tools/slither
+SLITHER := var/tools/slither-analyzer
 HALMOS  := var/tools/halmos
 
 .PHONY: contract-artifact contract-deep contract-mutate contract-static contract-symbolic bench-gas
