@@ -41,11 +41,12 @@ class Indexing:
         *,
         clock: Callable[[], float] = time.monotonic,
         behind_seconds: float = BEHIND_SECONDS,
+        most_blocks: int = RANGE,
     ) -> None:
         self._database, self._registry, self._rpc = database, registry, registry.rpc
         self._pinning = Pinning(database, registry, chain_id)
         self._chain_id, self._clock, self._behind_seconds = chain_id, clock, behind_seconds
-        self._range, self._pinned = RANGE, False
+        self._most, self._range, self._pinned = most_blocks, most_blocks, False
         self._behind_since: float | None = None
 
     def tick(self) -> bool:
@@ -153,7 +154,7 @@ class Indexing:
         except Undetermined:
             self._range = max(1, self._range // 2)
             raise
-        self._range = min(RANGE, self._range * 2)
+        self._range = min(self._most, self._range * 2)
         self._commit(cursor, _decode(logs, blocks), blocks, seen)
         return True
 
