@@ -34,14 +34,17 @@ class Reorgs:
             world.anvil.number()
         )  # the batch's mint and the people's rights stay: who sent them is not here any more
 
-    def strike_at_random(self) -> None:
-        self.strike(self.random.choice(MANNERS), self.random.choice((1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 64)))
+    def strike_at_random(self) -> str:
+        """The manner."""
+        manner = self.random.choice(MANNERS)
+        self.strike(manner, self.random.choice((1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 64)))
+        return manner
 
     def strike(self, manner: str, depth: int) -> None:
         """Work, then a reorg of this depth, then everything has to settle again."""
-        self._work(depth)
-        depth = min(depth, self.world.anvil.number() - self._floor)
-        before = self._count()
+        self.work(depth)
+        before = self._cursor()
+        depth = min(depth, self.world.anvil.number() - max(self._floor, before.finalized))
         if manner == "moved":
             self._move(depth)
         elif manner == "conflicting":
@@ -51,9 +54,9 @@ class Reorgs:
         else:
             self.world.anvil.reorg(depth)
         self.world.settle()
-        self.rewound += self._count() > before
+        self.rewound += self._cursor().reorgs > before.reorgs
 
-    def _work(self, depth: int) -> None:
+    def work(self, depth: int) -> None:
         """Transfers and redemptions spread over the blocks that will be replaced."""
         for _ in range(min(3, depth)):
             self._move_one()
@@ -97,9 +100,9 @@ class Reorgs:
                 raw.append(chain.rpc("eth_getRawTransactionByHash", hash_))
         return raw
 
-    def _count(self) -> int:
+    def _cursor(self) -> tables.Cursor:
         with self.world.database.read() as session:
-            return session.get_one(tables.Cursor, 1).reorgs
+            return session.get_one(tables.Cursor, 1)
 
 
 def snapshot(world: World) -> dict[str, Any]:

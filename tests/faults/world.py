@@ -15,6 +15,7 @@ from provenance.config import Settings
 from provenance.core import fingerprint, merkle
 from provenance.core.batch import Batch, hash_terms
 from provenance.core.encoding import Address, address_bytes
+from provenance.core.sending import Patience
 from provenance.core.statements import Mint, Redeem, Signature, SignedStatement, Statement, Transfer, digest, sign
 from provenance.services.indexing import Indexing
 from provenance.services.issuance import Submission as Upload
@@ -25,7 +26,7 @@ from tests.faults.anvil import CHAIN_ID, Anvil
 FAR = 2**33
 TERMS = {"product": "汽水 0.5 l"}
 ETHER = 10**18
-QUICK = Limits(lease_seconds=2, look_every=0.0, max_age=0.0)
+QUICK = Limits(lease_seconds=2, look_every=0.0, max_age=0.0, patience=Patience(rebroadcast_after=0.0))
 """A sender for tests: no waiting for fuller batches."""
 
 
