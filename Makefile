@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run test check lock clean
+.PHONY: help run test check bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -29,6 +29,12 @@ test: $(VENV)/.dev ## pass all tests
 
 check: $(VENV)/.dev ## style, types, layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: $(VENV)/.dev ## every figure, as ratios side by side (long)
+	$(BIN)/python -m scripts.bench_gas
+	$(BIN)/python -m scripts.bench_minting
+	$(BIN)/python -m scripts.bench_server --postgres
+	$(BIN)/python -m scripts.bench_http
 
 lock: ## pin every dependency again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet pyproject.toml -o requirements.lock

@@ -22,6 +22,7 @@ CONTENTS = {
     "supplier": "directory:supplier",
     "redeemer": "directory:redeemer",
     "mint": "minting:mint",
+    "labels": "labels:labels",
     "certificate": "vouchers:certificate",
     "verify": "vouchers:verify",
     "transfer": "vouchers:transfer",

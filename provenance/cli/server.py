@@ -210,5 +210,3 @@ def wait_for_signal() -> None:
         signal.signal(number, lambda *_: stop.set())
     while not stop.wait(3600):
         pass
-
-

@@ -39,13 +39,16 @@ class Town:
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def run(self, *arguments: str) -> dict[str, object]:
-        command = [sys.executable, "-m", "provenance", *arguments, "--json"]
-        done = subprocess.run(
-            command, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=120
-        )
+        done = self.attempt(*arguments, "--json")
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         found: dict[str, object] = json.loads(done.stdout)
         return found
+
+    def attempt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "provenance", *arguments]
+        return subprocess.run(
+            command, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=120
+        )
 
     def spawn(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "provenance", *arguments]
@@ -99,6 +102,38 @@ def make_accounts(town: Town) -> dict[str, str]:
     return dict(zip(roles, (signer.address for signer in funded), strict=False))
 
 
+def check_sealed_cards(town: Town, brand: str) -> None:
+    """A supplier's own card numbers, sealed: whoever holds the voucher opens them, before and after a transfer."""
+    (town.folder / "cards.csv").write_text("code,price\nCARD-1 卡密,5\nCARD-2,5\n,5\nCARD-2,5\n", "gb18030")
+    options = [
+        "--import",
+        "cards.csv",
+        "--column",
+        "code",
+        "--terms",
+        "terms.json",
+        "--brand",
+        brand,
+        "--expires",
+        UNTIL,
+    ]
+    refused = town.attempt("mint", "cards", *options)
+    assert refused.returncode == 65
+    assert "line 4" in refused.stderr
+    assert "line 5" in refused.stderr
+    minted = town.run("mint", "cards", *options, "--rejects", "bad.csv")
+    assert minted["count"] == 2
+    assert town.run("mint", "cards", *options, "--rejects", "bad.csv")["batchId"] == minted["batchId"]
+    with (town.folder / "cards" / "keys.csv").open(newline="") as file:
+        first = next(csv.DictReader(file))["key"]
+    assert town.run("verify", first, "--open")["content"] == "CARD-1 卡密"
+    town.run("transfer", first, "--new-key-file", "card.key")
+    assert town.run("verify", (town.folder / "card.key").read_text().strip(), "--open")["content"] == "CARD-1 卡密"
+    assert town.attempt("verify", first, "--open").returncode == 65
+    assert town.run("labels", "cards", "--certificates", "--stock", "100x60")["vouchers"] == 2
+    assert (town.folder / "cards" / "labels.pdf").read_bytes().startswith(b"%PDF")
+
+
 def test_a_town_of_processes_on_postgresql(town):
     people = make_accounts(town)
     town.spawn("node", "--port", str(town.node_port))
@@ -127,6 +162,7 @@ def test_a_town_of_processes_on_postgresql(town):
     town.run("revoke", str(minted["batchId"]), "8", "9")
     town.run("suspend", str(minted["batchId"]))
     town.run("suspend", str(minted["batchId"]), "--lift")
+    check_sealed_cards(town, people["brand"])
     assert town.run("audit")["differences"] == []
     counts = requests.get(f"http://127.0.0.1:{town.api_port}/v1/batches/{minted['batchId']}", timeout=10).json()[
         "counts"
@@ -135,11 +171,5 @@ def test_a_town_of_processes_on_postgresql(town):
     town.run("supplier", "withdraw", people["supplier"])
     town.run("redeemer", "withdraw", people["redeemer"])
     town.run("brand", "suspend", people["brand"])
-    suspended = subprocess.run(
-        [sys.executable, "-m", "provenance", "verify", keys[0], "--json"],
-        env=town.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    suspended = town.attempt("verify", keys[0], "--json")
     assert (suspended.returncode, json.loads(suspended.stdout)["verdict"]) == (1, "suspended")
