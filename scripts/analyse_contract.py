@@ -1,4 +1,4 @@
-"""Runs slither or halmos on the contract with the project's compiler; judges nothing itself, exits as the tool does."""
+"""Runs slither or halmos on the contract with the project's compiler; exits as the tool does."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import requests
 import solcx
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from scripts import node_tools
@@ -59,7 +59,7 @@ def request(texts: dict[str, str]) -> dict[str, Any]:
 
 
 def compile_sources(texts: dict[str, str], strict: bool = True) -> dict[str, Any]:
-    """The compiler's standard-JSON output. Raises SystemExit on an error; if strict, on a warning about ours."""
+    """The compiler's standard-JSON output. Raises SystemExit on an error; if strict, on our warnings too."""
     answer: dict[str, Any] = solcx.compile_standard(request(texts), **_compiler())
     if faults := [e["formattedMessage"] for e in answer.get("errors", []) if _counts(e, strict)]:
         raise SystemExit("\n".join(faults))

@@ -146,13 +146,13 @@ def test_packing_names_what_does_not_fit(world: World) -> None:
         pack([replace(good, proof=[bytes(32)] * 256)])
 
 
-# --------------------------------------------------------------------------------------------- random sequences
+# -------------------------------------------------------------------------------- random sequences
 
 HOLDERS = [person(f"holder/{i}") for i in range(3)]
 
 
 class Rules:
-    """protocol.md, 5, for one honest batch: what each op must answer. Holders are numbers; a claim key is its index."""
+    """protocol.md, 5, for one honest batch: what each op must answer."""
 
     def __init__(self, count: int) -> None:
         self.holder: dict[int, str] = {}

@@ -1,4 +1,4 @@
-"""Runs forge's attack on the committed bytecode, and its formatter; REGISTRY_CALLS asks for more calls (contract-deep)."""
+"""Runs forge's attack on the committed bytecode, and its formatter; REGISTRY_CALLS asks for more."""
 
 from __future__ import annotations
 

@@ -8,10 +8,16 @@ interface Cheats {
     function assume(bool condition) external pure;
 }
 
+interface SymbolicCheats {
+    function createBytes32(string calldata name) external returns (bytes32);
+}
+
 /// @title What halmos proves for all inputs at once: one op with every field unknown, on a batch of unknown size
 /// @dev keccak and ecrecover are unknown functions here, so whatever a signature or a leaf may be is covered.
 contract Symbolic {
     Cheats private constant vm = Cheats(address(uint160(uint256(keccak256("hevm cheat code")))));
+
+    SymbolicCheats private constant svm = SymbolicCheats(address(uint160(uint256(keccak256("svm cheat code")))));
 
     VoucherRegistry private _registry;
     bytes8 private _id;
@@ -21,8 +27,14 @@ contract Symbolic {
         _registry.admitBrand(address(this), "", "", 0);
         _registry.authorizeSupplier(address(this), type(uint64).max, type(uint40).max);
         _registry.authorizeRedeemer(address(0xbeef), type(uint40).max);
-        R.Mint memory m = R.Mint(address(this), bytes32(uint256(1)), 1_000, type(uint40).max, 0, type(uint40).max);
+        R.Mint memory m = R.Mint(address(this), _root(), 1_000, type(uint40).max, 0, type(uint40).max);
         _id = _registry.mint(m);
+    }
+
+    /// @dev Unknown as well, or no leaf could ever be in it.
+    function _root() private returns (bytes32 root) {
+        root = svm.createBytes32("root");
+        vm.assume(root != 0);
     }
 
     function _op(R.Kind kind, uint32 index, address party, uint32 nonce, bytes32 r, bytes32 vs)
