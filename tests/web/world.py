@@ -173,6 +173,10 @@ class World:
         owners = (CHAIN_ID, self.registry.address, self.brand.address, self.supplier.address)
         return Minted(Batch(*owners, root, count, expires, mint.terms_hash).batch_id, drawn)
 
+    @staticmethod
+    def id(text: str) -> VoucherId:
+        return VoucherId.parse(text)
+
     def settle(self, operation_id: str, owner: str) -> None:
         view = self.services.tracking.operation(operation_id, owner, wait=30)
         assert view.status in ("included", "safe", "finalized"), view

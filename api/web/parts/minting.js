@@ -13,6 +13,7 @@ const work = () => find("[data-work]");
 /** Listens to the form; `minted` is called after a batch is on the chain. */
 export function prepareMinting(minted) {
   const url = find("script[data-worker]").dataset.worker;
+  find("form[data-order] button[type=submit]").disabled = false; // not before there is somebody to listen
   find("form[data-order]").addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = find("button[type=submit]", event.target);

@@ -10,7 +10,7 @@ const ROWS = 6;
 const MARGIN = 30;
 const CELL = [(PAGE[0] - 2 * MARGIN) / COLUMNS, (PAGE[1] - 2 * MARGIN) / ROWS];
 const CODE = 84; // side of a QR code
-const TITLE = [170, 11]; // points; the title is a picture, since PDF's own fonts have no Chinese
+const TITLE = [122, 11]; // points; the title is a picture, since PDF's own fonts have no Chinese
 
 /** A PDF for all vouchers of the batch. `words` are {title, check, secret}; `progress(done)` is called after each. */
 export async function labels({ batchId, vouchers, baseUrl }, words, progress) {
@@ -46,17 +46,18 @@ function label([x, y], key, open, secret, [title, check, cover]) {
   const text = (dx, dy, size, line) => `BT /F ${size} Tf ${x + dx} ${y + dy} Td (${line}) Tj ET`;
   return [
     `q 0.5 w 0.7 G ${x} ${y} ${CELL[0]} ${CELL[1]} re S [3 3] 0 d ${x + half} ${y} m ${x + half} ${y + CELL[1]} l S Q`,
-    place(title, x + 8, y + CELL[1] - 18, TITLE[0] * 0.72, TITLE[1]),
-    place(open, x + 22, y + 24, CODE, CODE),
+    place(title, x + 8, y + CELL[1] - 18, 1),
+    draw(open, x + 22, y + 24, CODE, CODE),
     text(8, 10, 7, voucherId(key)),
-    place(check, x + 8, y + 18, TITLE[0] * 0.45, TITLE[1] * 0.6),
-    place(cover, x + half + 8, y + CELL[1] - 16, TITLE[0] * 0.6, TITLE[1] * 0.8),
-    place(secret, x + half + 22, y + 34, CODE, CODE),
+    place(check, x + 8, y + 18, 0.62),
+    place(cover, x + half + 8, y + CELL[1] - 16, 0.75),
+    draw(secret, x + half + 22, y + 34, CODE, CODE),
     ...groups.map((group, i) => text(half + 8, 28 - 7 * i, 6.5, group)),
   ].join("\n");
 }
 
-const place = (picture, x, y, width, height) => `q ${width} 0 0 ${height} ${x} ${y} cm /P${picture} Do Q`;
+const place = (line, x, y, scale) => draw(line, x, y, TITLE[0] * scale, TITLE[1] * scale);
+const draw = (picture, x, y, width, height) => `q ${width} 0 0 ${height} ${x} ${y} cm /P${picture} Do Q`;
 
 /** A line of text in the system's own fonts, as black and white. */
 function drawn(text) {
