@@ -134,8 +134,7 @@ class IndexerCampaign:
             child = self.nursery.bear(self._order(point))
             self.traffic.work(self.random.randint(1, 3))
             if self.random.random() < 0.3 or "rewind" in point:
-                self.world.anvil.reorg(self.random.randint(1, 4))
-                self.world.settle()
+                self.traffic.strike("dropped", self.random.randint(1, 4))
                 self.reorgs += 1
             time.sleep(0 if point else self.random.uniform(0, 0.15))
             struck = bool(point) and child.is_dead(2)

@@ -40,8 +40,15 @@ class World:
     """`rpc_urls` stand between us and the node; the people's own transactions go straight to it."""
 
     def __init__(
-        self, anvil: Anvil, directory: Path, database_url: str, rpc_urls: Sequence[str] = (), *, relayers: int = 1
-    ):
+        self,
+        anvil: Anvil,
+        directory: Path,
+        database_url: str,
+        rpc_urls: Sequence[str] = (),
+        *,
+        relayers: int = 1,
+        rpc_timeout: int = 5,
+    ) -> None:
         self.anvil, self.directory = anvil, directory
         self.admin, self.brand, self.supplier, self.redeemer, *self.relayers = (
             Signer(secrets.token_bytes(32)) for _ in range(4 + relayers)
@@ -57,7 +64,7 @@ class World:
                 "RPC_URL": ",".join(rpc_urls or [anvil.url]),
                 "REGISTRY": self.registry,
                 "CHAIN_ID": str(CHAIN_ID),
-                "RPC_TIMEOUT": "5",
+                "RPC_TIMEOUT": str(rpc_timeout),
                 "RATE_LIMIT": "",
             }
         )
