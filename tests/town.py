@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
+from werkzeug.datastructures import FileStorage
 from werkzeug.test import Client as HttpClient
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, stream_encode_multipart
 
 from api import create_app
 from provenance import wiring
@@ -72,11 +73,11 @@ class Draft:
         fields: dict[str, Any] = {
             "statement": json.dumps(self.signed.to_json()),
             "terms": json.dumps(self.terms),
-            "leaves": (io.BytesIO(changes.pop("leaves", self.leaves)), "leaves.bin"),
+            "leaves": _file("leaves", changes.pop("leaves", self.leaves)),
         }
         sealed = changes.pop("sealed", self.sealed)
         if sealed:
-            fields["sealed"] = (io.BytesIO(sealed), "sealed.bin")
+            fields["sealed"] = _file("sealed", sealed)
         return {name: value for name, value in (fields | changes).items() if value is not None}
 
 
@@ -240,6 +241,8 @@ class Town:
     ) -> TestResponse:
         """`as_` names the party whose API key is sent."""
         own = {"Authorization": f"Bearer {self.api_keys[as_]}"} if as_ else {}
+        if isinstance(options.get("data"), dict):
+            options |= dict(zip(("content_type", "data"), encode_form(options["data"]), strict=True))
         return HttpClient(self.app).open(path, method=method, headers=own | dict(headers or {}), **options)
 
     # ------------------------------------------------------------------------------------------ the database
@@ -254,6 +257,16 @@ class Town:
 def _sealed(key: VoucherKey, text: str) -> bytes:
     body = fingerprint.seal(key.secret, key.index, fingerprint.content_salt(key.secret), text)
     return len(body).to_bytes(4, "big") + body
+
+
+def _file(name: str, data: bytes) -> FileStorage:
+    return FileStorage(io.BytesIO(data), f"{name}.bin", name)
+
+
+def encode_form(fields: Mapping[str, Any]) -> tuple[str, bytes]:
+    """multipart/form-data: its content type and its bytes, without the temporary file that werkzeug's client forgets."""
+    stream, _, boundary = stream_encode_multipart(fields, use_tempfile=False)
+    return f"multipart/form-data; boundary={boundary}", stream.read()
 
 
 @dataclass

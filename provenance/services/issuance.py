@@ -25,6 +25,9 @@ from provenance.store.database import Database
 ROWS_A_COMMIT = 256
 """Tiles written while other writers wait: a few megabytes, a few milliseconds."""
 
+MAX_DEPTH = 32
+"""Objects and lists inside each other in the terms that are kept here."""
+
 UPLOAD_SECONDS = 900
 """An upload that has not finished its writes by then counts as abandoned."""
 
@@ -188,7 +191,19 @@ def _check_terms(mint: Mint, terms: dict[str, Any]) -> str:
     canonical = canonical_terms(terms)
     if keccak(canonical) != mint.terms_hash:
         raise InvalidInput("the terms do not hash to the Mint's termsHash", field="terms", code="terms_mismatch")
+    _check_depth(terms)
     return canonical.decode()
+
+
+def _check_depth(terms: dict[str, Any]) -> None:
+    """What is kept is shown again and again, by programs that do not bear nesting without end."""
+    level: list[Any] = [terms]
+    for _ in range(MAX_DEPTH):
+        children = (child for node in level for child in (node.values() if isinstance(node, dict) else node))
+        level = [child for child in children if isinstance(child, dict | list)]
+        if not level:
+            return
+    raise InvalidInput(f"the terms are nested more than {MAX_DEPTH} deep", field="terms")
 
 
 def _check_leaves(mint: Mint, leaves: memoryview) -> tiles.Heap:
