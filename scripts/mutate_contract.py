@@ -1,6 +1,6 @@
 """Makes the contract wrong in every way of mutants.toml and shows which test notices it.
 
-The mutant's bytecode takes the artifact's place (REGISTRY_ARTIFACT) in forge's attack, then in the tests here.
+The mutant's bytecode takes the artifact's place (REGISTRY_ARTIFACT) in forge's attack, then in pytest's.
 A survivor is a bug of the tests.
 """
 
