@@ -151,7 +151,7 @@ class Heap:
 
 
 class MillionLeaves(Heap):
-    """Vouchers with content hash zero. Those in `used` have claim keys, the others an address that nobody has."""
+    """Vouchers with content hash zero. Those in `used` have claim keys, the others nobody's addresses."""
 
     def __init__(self, size: int, used: set[int]) -> None:
         self.used = used

@@ -1,7 +1,7 @@
 """Measures what the registry's calls cost beside the stock contracts of the field; prints one table.
 
-Everything is deployed on one anvil in one run. A figure is the whole transaction's gas with its calldata, divided
-by the vouchers in it: 200 of a million, and in brackets one voucher alone. The others get a plain multicall.
+Everything is deployed on one anvil in one run. A figure is the whole transaction's gas with its calldata,
+divided by the vouchers in it: 200 of a million, and in brackets one alone. The others get a plain multicall.
 """
 
 from __future__ import annotations

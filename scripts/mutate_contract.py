@@ -1,6 +1,6 @@
 """Makes the contract wrong in every way of mutants.toml and shows which test notices it.
 
-The mutant's bytecode takes the artifact's place (REGISTRY_ARTIFACT) in forge's attack, then in tests/contract.
+The mutant's bytecode takes the artifact's place (REGISTRY_ARTIFACT) in forge's attack, then in pytest's.
 A survivor is a bug of the tests.
 """
 
@@ -25,7 +25,7 @@ OUT = build.ROOT / "var" / "mutants"
 
 
 def artifact_of(mutant: dict[str, str], number: int) -> Path | str:
-    """The file with the mutant's bytecode, or the compiler's error. Raises ValueError if `old` is not there."""
+    """The file with the mutant's bytecode, or the compiler's error. ValueError: `old` is not there once."""
     texts, name = build.sources(), f"contracts/{mutant['file']}"
     if texts[name].count(mutant["old"]) != 1:
         raise ValueError(f"{mutant['name']}: {texts[name].count(mutant['old'])} places in {name}, not one")

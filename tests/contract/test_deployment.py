@@ -63,7 +63,7 @@ def test_code_with_another_domain_matches_only_without_one(world: World) -> None
 
 
 def test_the_proxy_deploys_to_the_address_that_is_foretold(world: World) -> None:
-    """With a proxy of our own, as the embedded chain has none at the usual address: the formula is the same."""
+    """With a proxy of our own, as the embedded chain has none at the usual address; the formula is one."""
     sent = world.tester.send_transaction({"from": world.admin.address, "data": PROXY, "gas": 200_000})
     proxy = world.tester.get_transaction_receipt(sent)["contract_address"]
     with pytest.MonkeyPatch.context() as patch:
