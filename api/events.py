@@ -34,7 +34,7 @@ def index(query: EventQuery) -> Response:
 
 
 def _filter(query: EventQuery) -> EventFilter:
-    voucher = VoucherId.parse(query.voucher) if query.voucher else None
+    voucher = VoucherId.parse(query.voucher, field="voucher") if query.voucher else None
     batch = bytes.fromhex(query.batch) if query.batch else None
     return EventFilter(
         batch_id=voucher.batch_id if voucher else batch,
@@ -67,4 +67,4 @@ def _lines(wanted: EventFilter) -> Iterator[str]:
 
 def _harmless(value: object) -> object:
     """A brand chooses its own name: a spreadsheet must not take it for a formula (OWASP, CSV injection)."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else value

@@ -30,8 +30,12 @@ def listing(models: Sequence[BaseModel], limit: int, *, backward: bool = False) 
 
 def operation(view: OperationView, status: int) -> Response:
     response = answer(schemas.OperationAnswer.model_validate(view), status)
-    response.headers["Location"] = f"/v1/operations/{view.id}"
+    response.headers["Location"] = location(view.id)
     return response
+
+
+def location(operation_id: str) -> str:
+    return f"/v1/operations/{operation_id}"
 
 
 def batch(view: BatchView) -> schemas.BatchAnswer:

@@ -85,8 +85,10 @@ def _about_registry(method: str, params: list[Any]) -> bool:
     if method not in ("eth_call", "eth_getLogs"):
         return True
     subject = params[0] if params and isinstance(params[0], dict) else {}
-    address = subject.get("to" if method == "eth_call" else "address")
-    return isinstance(address, str) and address.lower() == services().registry.address.lower()
+    named = subject.get("to") if method == "eth_call" else subject.get("address")
+    addresses = named if isinstance(named, list) and method == "eth_getLogs" else [named]
+    ours = services().registry.address.lower()
+    return bool(addresses) and all(isinstance(address, str) and address.lower() == ours for address in addresses)
 
 
 def _error(identity: int | str | None, code: int, message: str, data: object = None) -> dict[str, Any]:

@@ -45,13 +45,13 @@ class VoucherId:
         return f"{self.batch_id.hex()}-{self.index}"
 
     @classmethod
-    def parse(cls, text: str) -> VoucherId:
+    def parse(cls, text: str, *, field: str = "voucherId") -> VoucherId:
         """Raises InvalidInput for anything but the canonical form (lower case, no leading zeros)."""
         match = _ID.match(text)
         if not match and f"{_PREFIX}1" in text.lower():
-            raise InvalidInput("this is a voucher key, not an id: keep it to yourself", field="voucherId")
+            raise InvalidInput("this is a voucher key, not an id: keep it to yourself", field=field)
         if not match or int(match[2]) >= MAX_COUNT:
-            raise InvalidInput(f"{text!r:.60} is no voucher id; it looks like 9f3c2a7e81d04b6c-42", field="voucherId")
+            raise InvalidInput(f"{text!r:.60} is no voucher id; it looks like 9f3c2a7e81d04b6c-42", field=field)
         return cls(bytes.fromhex(match[1]), int(match[2]))
 
 
