@@ -14,7 +14,7 @@ from flask_openapi import Info, OpenAPI
 from werkzeug.exceptions import BadRequest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import audits, batches, csp, events, operations, pages, problems, rpc, status, vouchers
+from api import audits, batches, csp, events, operations, pages, problem_types, problems, rpc, status, vouchers
 from api.auth import caller
 from api.problems import Unsendable
 from api.schemas import Problem
@@ -60,6 +60,7 @@ def create_app(services: Services) -> OpenAPI:
     app.before_request(_check_json)
     app.after_request(_finish)
     app.add_url_rule("/docs", "docs", lambda: redirect("/docs/swagger"))
+    app.add_url_rule("/docs/errors", "problem_types", problem_types.page)
     app.add_url_rule("/openapi.json", "openapi_json", lambda: redirect("/docs/openapi.json"))
     return app
 
