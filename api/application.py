@@ -14,7 +14,7 @@ from flask_openapi import Info, OpenAPI
 from werkzeug.exceptions import BadRequest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import batches, csp, events, operations, pages, problems, rpc, status, vouchers
+from api import audits, batches, csp, events, operations, pages, problem_types, problems, rpc, status, vouchers
 from api.auth import caller
 from api.document import DescribedApi
 from api.problems import Unsendable
@@ -52,13 +52,14 @@ def create_app(services: Services) -> OpenAPI:
     app.before_request(lambda: _begin(metrics))  # first, so that even a refusal by the limiter has its Request-Id
     _limit(app, services.settings.rate_limit, services.settings.rate_storage)
     app.before_request(_authenticate)
-    for module in (batches, vouchers, operations, events, rpc):
+    for module in (batches, vouchers, operations, events, audits, rpc):
         app.register_api(module.blueprint)
     pages.register(app)
     problems.register(app)
     app.before_request(_check_json)
     app.after_request(_finish)
     app.add_url_rule("/docs", "docs", lambda: redirect("/docs/swagger"))
+    app.add_url_rule("/docs/errors", "problem_types", problem_types.page)
     app.add_url_rule("/openapi.json", "openapi_json", lambda: redirect("/docs/openapi.json"))
     return app
 

@@ -1,4 +1,4 @@
-"""The pages: server templates around what the browser computes. Decides nothing about a voucher but the no-JavaScript opinion."""
+"""The pages: server templates around what the browser computes. Judges no voucher, but for the no-JavaScript opinion."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from flask import Blueprint, Flask, Response, make_response, redirect, render_te
 from api import csp, pages_assets, pages_session
 from api.auth import services
 from api.pages_assets import LANGUAGES
+from provenance.core.ledger import EventKind
 from provenance.core.verdict import Unread
 from provenance.core.voucher import VoucherId
 from provenance.errors import InvalidInput, NotFound
@@ -56,12 +57,12 @@ def redeem() -> Response:
 
 @blueprint.get("/supplier")
 def supplier() -> Response:
-    return _workplace("supplier", Role.SUPPLIER, ("supplier.", "chart.", "label."))
+    return _workplace("supplier", Role.SUPPLIER, ("supplier.", "chart.", "label.", "event."))
 
 
 @blueprint.get("/audit")
 def audit() -> Response:
-    return _workplace("audit", Role.AUDITOR, ("audit.", "chart.", "event."))
+    return _workplace("audit", Role.AUDITOR, ("audit.", "chart.", "event."), kinds=list(EventKind))
 
 
 @blueprint.get("/static/<path:name>")
@@ -77,16 +78,18 @@ def favicon() -> Response:
 VERIFYING = ("verify.", "verdict.", "step.", "scan.", "claim.", "terms.", "voucher.", "registry.", "event.", "content.")
 
 
-def _workplace(name: str, role: Role, prefixes: tuple[str, ...]) -> Response:
+def _workplace(name: str, role: Role, prefixes: tuple[str, ...], **values: Any) -> Response:
     """A page for the holders of one kind of API key; others see the form to sign in."""
     who = pages_session.signed_in()
     if who is None or who.role is not role:
         refused = "refused" in request.args or who is not None
         return _page("sign-in", policy=csp.STRICT, role=str(role), next=request.path, refused=refused, who=who)
-    return _page(name, prefixes=prefixes, who=who)
+    return _page(name, prefixes=prefixes, who=who, **values)
 
 
-def _page(template: str, status: int = 200, *, policy: str = csp.STRICT, prefixes: tuple[str, ...] = (), **values: Any) -> Response:
+def _page(
+    template: str, status: int = 200, *, policy: str = csp.STRICT, prefixes: tuple[str, ...] = (), **values: Any
+) -> Response:
     language = _language()
     response = make_response(
         render_template(

@@ -1,4 +1,4 @@
-"""The built front end in web/dist: names of hashed files, and serving them for ever. Builds nothing (scripts/build_web.py does)."""
+"""The built front end in web/dist: names of hashed files, and serving them for ever. scripts/build_web.py builds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The anvil on which bench_gas.py measures, and the million-leaf trees that it measures with. Measures nothing itself."""
+"""The anvil on which bench_gas.py measures, and its million-leaf trees. Measures nothing itself."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Chain:
         return self.send(self.accounts[0], hub, self.data("all", ["address", "bytes[]"], [target, calls]))
 
     def move(self, hub: str, token: str, ids: Sequence[int], owner: str, round_: int) -> int:
-        """Token i goes to its own fresh address of this round: from the owner at first, later from the one before."""
+        """Token i goes to a fresh address of its own: from the owner at first, later from the one before."""
         types = ["address", "address", "uint256"]
         moves = [(receiver(i, round_ - 1) if round_ else owner, receiver(i, round_), i) for i in ids]
         calls = [self.data("transferFrom", types, move) for move in moves]
@@ -151,7 +151,7 @@ class Heap:
 
 
 class MillionLeaves(Heap):
-    """Vouchers with content hash zero. Those in `used` have claim keys, the others an address that nobody has."""
+    """Vouchers with content hash zero. Those in `used` have claim keys, the others nobody's addresses."""
 
     def __init__(self, size: int, used: set[int]) -> None:
         self.used = used
@@ -168,7 +168,8 @@ class MillionLeaves(Heap):
     @staticmethod
     @cache
     def claim(index: int, nonce: int) -> LocalAccount:
-        return Account.from_key(keccak(text=f"bench {index} {nonce}"))
+        account: LocalAccount = Account.from_key(keccak(text=f"bench {index} {nonce}"))
+        return account
 
 
 class Distribution(Heap):

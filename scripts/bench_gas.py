@@ -1,7 +1,7 @@
-"""Measures what the registry's calls cost beside the stock contracts of the field; prints one table, keeps nothing.
+"""Measures what the registry's calls cost beside the stock contracts of the field; prints one table.
 
-Everything is deployed on one anvil in one run. A figure is the whole transaction's gas with its calldata, divided by the
-vouchers in it: 200 of a million, and in brackets one voucher alone. The others get a plain multicall for their 200.
+Everything is deployed on one anvil in one run. A figure is the whole transaction's gas with its calldata,
+divided by the vouchers in it: 200 of a million, and in brackets one alone. The others get a plain multicall.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Registry:
         return self.chain.send(self.chain.accounts[9], self.address, calldata.encode_mint_for(mint, r, vs))
 
     def sign(self, signer: Any, kind: str, types: str, values: Sequence[Any]) -> tuple[bytes, bytes]:
-        domain = {"name": "VoucherRegistry", "version": "1"}
+        domain: dict[str, Any] = {"name": "VoucherRegistry", "version": "1"}
         domain |= {"chainId": self.chain.chain_id, "verifyingContract": self.address}
         fields = [dict(zip(("type", "name"), part.split(), strict=True)) for part in types.split(",")]
         message = {field["name"]: value for field, value in zip(fields, values, strict=True)}
@@ -71,7 +71,7 @@ class Registry:
         return signed.r.to_bytes(32, "big"), (signed.s | (signed.v - 27) << 255).to_bytes(32, "big")
 
     def op(self, kind: Kind, index: int, nonce: int = 0) -> Op:
-        """The holder's op: the claim key's at first, then that of the receiver whom the transfer before named."""
+        """The holder's op: the claim key's at first, then its receiver's."""
         name, party = ("redeemer", self.redeemer)
         if kind == Kind.TRANSFER:
             name, party = ("to", self.tree.claim(index, nonce + 1).address)
@@ -97,7 +97,7 @@ class Registry:
 def per_voucher(
     chain: Chain, run: Callable[[Sequence[int]], int], indices: Sequence[int], keep: bool = False
 ) -> str:
-    """`many (alone)`: the gas of all indices in one transaction, a piece; and of the first alone, undone again."""
+    """`many (alone)`: a piece of all indices in one transaction; and the first alone, undone again."""
     state = chain.snapshot()
     alone = run(indices[:1])
     chain.revert(state)
@@ -162,12 +162,12 @@ def peer_rows(chain: Chain, size: int) -> list[Row]:
         chain.send(owner, token, chain.data("setApprovalForAll", ["address", "bool"], [hub, True]))
         ids = random.Random(2).sample(range(2_000, 11_000), 200)
 
-        def burn(ids: Sequence[int], token: str = token) -> int:
-            return chain.all(hub, token, [chain.data("burn", ["uint256"], [i]) for i in ids])
+        def burn(chosen: Sequence[int], token: str = token) -> int:
+            return chain.all(hub, token, [chain.data("burn", ["uint256"], [i]) for i in chosen])
 
         def move(round_: int, token: str = token) -> Callable[[Sequence[int]], int]:
-            """First and later alike go from the owner of this round to fresh addresses, who approved the hub."""
-            return lambda ids: chain.move(hub, token, ids, owner, round_)
+            """From the owner at first, later from the holder before."""
+            return lambda chosen: chain.move(hub, token, chosen, owner, round_)
 
         rows.append(("redeem sealed, random", f"{label} burn", per_voucher(chain, burn, ids)))
         rows.append(

@@ -119,9 +119,8 @@ def bench_mint(count: int, rounds: int, home: Path) -> None:
         whole.append(timed(lambda number=number: mint(count, home / f"mint{number}")))
         cffi.append(timed(lambda: in_threads(bare_cffi, private_keys)))
     (a, cpu_a), (b, cpu_b), (c, _) = least(loop), least(whole), least(cffi)
-    how = (
-        f"minima of {rounds} interleaved rounds, {cores()} cores, files fsynced; CPU seconds {cpu_b:.2f} : {cpu_a:.2f}"
-    )
+    others = f"load average {os.getloadavg()[0]:.1f} on {cores()} cores"
+    how = f"minima of {rounds} interleaved rounds, {others}, files fsynced; CPU seconds {cpu_b:.2f} : {cpu_a:.2f}"
     said = f"{b:.2f} s : {a:.2f} s = {b / a:.2f} (CPU {cpu_b / cpu_a:.2f})"
     row(f"{count:,} vouchers : bare C loop of create + serialize", said, "≤ 1.25", b / a <= 1.25, how)
     said = f"{b:.2f} s : {c:.2f} s = {b / c:.2f}"

@@ -14,7 +14,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / "api" / "web"
 MANIFEST = WEB / "dist" / "manifest.json"
-IGNORED = {"node_modules", "dist", "templates", "locales"}
+IGNORED = {"node_modules", "dist", "templates", "locales", "standalone"}
 
 sys.path.insert(0, str(ROOT))  # hatchling loads this file by its path
 
@@ -27,6 +27,13 @@ def build() -> None:
         return
     node_tools.install(WEB)
     subprocess.run([str(node_tools.node()), "build.mjs"], cwd=WEB, env=node_tools.environment(), check=True)
+
+
+def build_standalone(target: Path) -> None:
+    """verify.html: one file with everything in it, which runs from a disk or any host."""
+    node_tools.install(WEB)
+    command = [str(node_tools.node()), "build-standalone.mjs", str(target.resolve())]
+    subprocess.run(command, cwd=WEB, env=node_tools.environment(), check=True)
 
 
 def _current() -> bool:
@@ -59,4 +66,7 @@ class WebBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its paramet
 
 
 if __name__ == "__main__":
-    build()
+    if sys.argv[1:]:
+        build_standalone(Path(sys.argv[1]))
+    else:
+        build()

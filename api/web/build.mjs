@@ -7,7 +7,7 @@ import { build } from "esbuild";
 
 const HERE = import.meta.dirname;
 const OUT = join(HERE, "dist");
-const ENTRIES = ["pages/verify.js", "pages/redeem.js", "pages/supplier.js", "pages/audit.js", "workers/mint.js", "styles/main.css"];
+const ENTRIES = ["pages/verify.js", "pages/redeem.js", "pages/supplier.js", "pages/audit.js", "workers/mint.js", "styles/main.css", "styles/chart.css"];
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT);

@@ -12,8 +12,8 @@ import { voucherId } from "./protocol/voucher-key.js";
 const OF_THE_CERTIFICATE = [3, 4, 5];
 
 /**
- * → {judgement, evidence, document}. `shown` is {batchId, index, secret?}; `document` is the holder's own certificate, or null:
- * then the service's is fetched. `pin` null trusts the registry that the holder's certificate names.
+ * → {judgement, evidence, document}. `shown` is {batchId, index, secret?}; `document` is the holder's own certificate (or unread, where
+ * there is none to be had), or null: then the service's is fetched. `pin` null trusts the registry that the holder's certificate names.
  */
 export async function verify(shown, { urls, pin, document: own = null }) {
   const registry = pin ?? registryOf(own);
@@ -58,7 +58,7 @@ function parsed(document) {
 const kept = (document) => (isUnread(document) ? null : document);
 
 function registryOf(document) {
-  if (document === null) return null;
+  if (document === null || isUnread(document)) return null;
   const { chainId, registry } = parseCertificate(document).batch;
   return { chainId, registry };
 }

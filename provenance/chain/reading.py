@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 from provenance.chain import reads, wire
 from provenance.chain.reads import Read
@@ -17,7 +19,38 @@ from provenance.chain.registry import Registry
 from provenance.chain.rpc import Rpc
 from provenance.chain.wire import Block, Log
 from provenance.core.encoding import address_bytes, keccak, to_hex
-from provenance.errors import ChainUnavailable
+from provenance.errors import ChainUnavailable, RpcError
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What a node says at one moment, in one request: its chain, its tiers, and its block at the number asked for."""
+
+    chain_id: int
+    head: Block
+    safe: Block
+    finalized: Block
+    there: Block | None
+
+
+def glance(rpc: Rpc, number: int) -> Glance:
+    """Raises ChainUnavailable where the node cannot tell all of it, or contradicts itself."""
+    wanted: list[Read[Any]] = [reads.chain_id(), reads.block("latest"), reads.block("safe"), reads.block("finalized")]
+    chain_id, head, safe, finalized, there = ask(rpc, [*wanted, reads.block(number)])
+    if head is None or safe is None or finalized is None:
+        raise ChainUnavailable(f"{rpc} lacks its own latest, safe or finalized block; is it syncing?")
+    if there is None and number <= head.number:
+        raise ChainUnavailable(f"{rpc} is at block {head.number} but gave no block {number}; asking again")
+    return Glance(chain_id, head, safe, finalized, there)
+
+
+def ask(rpc: Rpc, wanted: Sequence[Read[Any]]) -> list[Any]:
+    """All answers, in one request. Raises the first error among them."""
+    answers = rpc.batch(wanted)
+    for answer in answers:
+        if isinstance(answer, RpcError):
+            raise answer
+    return answers
 
 
 def headers(rpc: Rpc, first: int, last: int) -> list[Block]:
@@ -32,19 +65,17 @@ def headers(rpc: Rpc, first: int, last: int) -> list[Block]:
     return found
 
 
-def logs_of(registry: Registry, block: Block) -> Sequence[Log]:
-    """All logs of the registry in this block, by its hash."""
-    if not holds(block.logs_bloom, address_bytes(registry.address)):
-        return []
-    return _checked(registry, block, registry.logs_of_block(block.hash))
-
-
-def logs_of_range(registry: Registry, blocks: Sequence[Block]) -> list[Log]:
-    """The same for consecutive blocks, in one request where the node tells all."""
+def logs_of(registry: Registry, blocks: Sequence[Block]) -> list[Log]:
+    """All logs of the registry in consecutive blocks, in chain order: one request where the node tells all, and by hash
+    where there is but one block."""
+    address = address_bytes(registry.address)
+    if len(blocks) == 1:
+        block = blocks[0]
+        there = holds(block.logs_bloom, address)
+        return list(_checked(registry, block, registry.logs_of_block(block.hash))) if there else []
     mine: dict[bytes, list[Log]] = defaultdict(list)
     for entry in registry.logs(blocks[0].number, blocks[-1].number):
         mine[entry.block_hash].append(entry)
-    address = address_bytes(registry.address)
     logs: list[Log] = []
     for block in blocks:
         its = mine.pop(block.hash, [])

@@ -214,7 +214,7 @@ def _check_leaves(mint: Mint, leaves: memoryview) -> tiles.Heap:
         raise InvalidInput(detail, field="leaves", code="leaves_mismatch")
     rows = np.frombuffer(leaves, dtype=np.uint8).reshape(mint.count, LEAF_BYTES)
     _check_addresses(rows)
-    heap = tree.build(tree.leaves_of(0, rows))
+    heap = tree.of_records(rows)
     if heap[0].tobytes() != mint.root:
         raise InvalidInput("the leaves do not give the Mint's root", field="leaves", code="root_mismatch")
     return heap

@@ -55,10 +55,10 @@ def rewind(session: Session, fork: int) -> None:
     _count_again(session, {batch_id for batch_id, _ in keys})
 
 
-def keep_blocks(session: Session, newest: t.Block, finalized: int) -> None:
-    """Blocks from the last final one up to `newest` are kept, to tell where a reorg begins; events keep their own."""
-    session.merge(newest)
-    old = delete(t.Block).where(t.Block.number < min(finalized, newest.number))
+def keep_blocks(session: Session, newest: Sequence[t.Block], finalized: int) -> None:
+    """Blocks from the last final one up to the newest are kept, to tell where a reorg begins; events keep their own."""
+    session.add_all(newest)
+    old = delete(t.Block).where(t.Block.number < min(finalized, newest[-1].number))
     session.execute(old, execution_options={"synchronize_session": False})
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -36,19 +37,23 @@ class Anvil:
         """On the same port as before, where there was one."""
         command = [str(node_tools.foundry("anvil")), "--port", str(self.port), "--chain-id", str(CHAIN_ID)]
         command += ["--accounts", "1", "--order", "fifo", "--no-request-size-limit", *self._options]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith(b"Listening on"):
-                self.port = int(line.rsplit(b":", 1)[1])
+        begin = self._log.stat().st_size if self._log.exists() else 0
+        with self._log.open("ab") as log:  # a file: a pipe that nobody empties would stop it
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        self.port = self._wait(begin)
+
+    def _wait(self, begin: int) -> int:
+        """The port that it says it listens on."""
+        for _ in range(1000):
+            said = self._log.read_bytes()[begin:]
+            if (place := said.find(b"Listening on")) >= 0 and b"\n" in said[place:]:
+                return int(said[place:].split(b"\n")[0].rsplit(b":", 1)[1])
+            if self._process.poll() is not None:
                 break
-        else:
-            raise RuntimeError(f"anvil did not start; see {self._log}")
-        os.set_blocking(self._process.stdout.fileno(), False)
+            time.sleep(0.01)
+        raise RuntimeError(f"anvil did not start; see {self._log}")
 
     def rpc(self, method: str, *params: Any) -> Any:
-        self._drain()
         body = json.dumps({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}).encode()
         request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as answer:
@@ -56,12 +61,6 @@ class Anvil:
         if "error" in document:
             raise NodeError(document["error"])
         return document["result"]
-
-    def _drain(self) -> None:
-        """It logs each call; a full pipe would stop it."""
-        assert self._process.stdout is not None
-        while self._process.stdout.read(1 << 16):
-            pass
 
     def number(self) -> int:
         return int(self.rpc("eth_blockNumber"), 16)
@@ -95,5 +94,3 @@ class Anvil:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(10)
-        assert self._process.stdout is not None
-        self._process.stdout.close()

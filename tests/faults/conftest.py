@@ -9,6 +9,7 @@ import pytest
 
 from tests.faults.anvil import Anvil
 from tests.faults.postgres import Postgres
+from tests.faults.proxy import Proxy
 from tests.faults.world import World
 
 NewWorld = Callable[..., World]
@@ -20,6 +21,14 @@ def anvil(tmp_path: Path) -> Iterator[Anvil]:
     node = Anvil(tmp_path / "anvil.log")
     yield node
     node.stop()
+
+
+@pytest.fixture
+def proxy(anvil: Anvil) -> Iterator[Proxy]:
+    """Between our services and the node; the people of a world do not go through it."""
+    opened = Proxy(anvil.url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -72,6 +72,7 @@ class Chain:
         found = [log for name in names for log in self.contract.events[name]().get_logs(from_block=0)]
         self.logs: list[Any] = sorted(found, key=lambda log: (log["blockNumber"], log["logIndex"]))
         self.relayers = {relayer.address for relayer in world.relayers}
+        self._senders: dict[Any, str] = {}
 
     def executed(self) -> set[tuple[str, bytes, int, str, str]]:
         """(event, batch id, index, party, transaction) of every transfer and redemption."""
@@ -88,12 +89,19 @@ class Chain:
         }
 
     def doubled(self) -> int:
-        """Executed once and refused again, because it was sent again."""
-        again = (log for log in self.logs if log["event"] == "Refused")
-        redeemed = {
-            (bytes(log["args"]["batchId"]), log["args"]["index"]) for log in self.logs if log["event"] == "Redeemed"
-        }
-        return sum((bytes(log["args"]["batchId"]), log["args"]["index"]) in redeemed for log in again)
+        """Redeemed through us once, and refused again because we sent it again."""
+        redeemed = {self._voucher(log) for log in self.logs if log["event"] == "Redeemed" and self._is_ours(log)}
+        again = (log for log in self.logs if log["event"] == "Refused" and self._is_ours(log))
+        return sum(self._voucher(log) in redeemed for log in again)
+
+    def _voucher(self, log: Any) -> tuple[bytes, int]:
+        return bytes(log["args"]["batchId"]), log["args"]["index"]
+
+    def _is_ours(self, log: Any) -> bool:
+        hash_ = log["transactionHash"]
+        if hash_ not in self._senders:
+            self._senders[hash_] = self._web3.eth.get_transaction(hash_)["from"]
+        return self._senders[hash_] in self.relayers
 
     def nonce(self, address: str) -> int:
         return self._web3.eth.get_transaction_count(address)  # type: ignore[arg-type]  # checksummed by us

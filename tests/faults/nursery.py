@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,6 +29,7 @@ class Order:
     key: str
     failpoints: str = ""
     log: str = os.devnull
+    most_blocks: int = 2000
 
 
 class Nursery:
@@ -40,7 +43,8 @@ class Nursery:
             )
 
     def bear(self, order: Order) -> Child:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
@@ -48,7 +52,8 @@ class Nursery:
         return Child(int(answer))
 
     def close(self) -> None:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.close()
         self._process.wait(10)
         self._process.stdout.close()
@@ -62,22 +67,14 @@ class Child:
         self._handle = os.pidfd_open(pid)
 
     def is_dead(self, seconds: float = 0.0) -> bool:
-        import select
-
         return bool(select.select([self._handle], [], [], seconds)[0])
 
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
-        signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # a fail point was faster
+            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
         assert self.is_dead(10)
         os.close(self._handle)
-
-    def wait(self, seconds: float) -> bool:
-        """True where it died by itself in time (a fail point killed it)."""
-        if not self.is_dead(seconds):
-            return False
-        os.close(self._handle)
-        return True
 
 
 # ---------------------------------------------------------------------------------------------- the program
@@ -101,7 +98,7 @@ def _live(order: Order) -> None:
     registry = Registry(Rpc(order.rpc_url, timeout=5), Address(order.registry))
     signer = Signer(bytes.fromhex(order.key))
     owner = "the one who is killed"  # one name for all its lives: it need not wait for its own lease to run out
-    indexing = Indexing(database, registry, CHAIN_ID, behind_seconds=0.0)
+    indexing = Indexing(database, registry, CHAIN_ID, behind_seconds=0.0, most_blocks=order.most_blocks)
     submission = Submission(database, registry, signer, CHAIN_ID, owner, time.time, QUICK)
     steps: dict[str, list[worker.Step]] = {
         "indexing": [indexing],

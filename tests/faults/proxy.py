@@ -29,6 +29,7 @@ class Mode(StrEnum):
     WRONG_SHAPE = "wrong shape"
     WRONG_BLOCK = "wrong block"
     ERROR = "error"
+    UNDERPRICED = "underpriced"
     DRIP = "drip"
     EMPTY_LOGS = "empty logs"
     MISSING_LOG = "missing log"
@@ -36,7 +37,7 @@ class Mode(StrEnum):
     LANDED_RESET = "landed, then reset"
 
 
-NO_ANSWER = tuple(mode for mode in Mode if mode not in (Mode.PASS, Mode.EMPTY_LOGS, Mode.MISSING_LOG))
+NO_ANSWER = tuple(m for m in Mode if m not in (Mode.PASS, Mode.EMPTY_LOGS, Mode.MISSING_LOG, Mode.UNDERPRICED))
 """Modes in which nothing can be learnt."""
 
 
@@ -46,6 +47,7 @@ class Proxy:
     def __init__(self, upstream: str) -> None:
         self.upstream, self.mode, self.only, self.share = upstream, Mode.PASS, frozenset[str](), 1.0
         self.seen: Counter[str] = Counter()
+        self.landed = 0
         self.released = threading.Event()
         self._random = random.Random(1)
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -108,6 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
         mode = proxy.choose([call["method"] for call in calls])
         if mode in (Mode.LANDED_502, Mode.LANDED_RESET):
             proxy.forward(body)
+            proxy.landed += 1
         if mode in (Mode.RESET, Mode.LANDED_RESET):
             self.connection.close()
             self.close_connection = True
@@ -116,6 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif mode in _FIXED:
             self._answer(*_FIXED[mode])
+        elif mode is Mode.UNDERPRICED:
+            self._answer(200, json.dumps({"jsonrpc": "2.0", "id": calls[0]["id"], "error": _UNDERPRICED}).encode())
         elif mode is Mode.DRIP:
             self._drip(proxy.forward(body))
         elif mode is Mode.TRUNCATED:
@@ -158,6 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
+_UNDERPRICED = {"code": -32000, "message": "replacement transaction underpriced"}
 _FIXED = {
     Mode.HTTP_429: (429, b'{"message": "slow down"}'),
     Mode.HTTP_502: (502, b"bad gateway"),

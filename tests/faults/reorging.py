@@ -30,15 +30,21 @@ class Reorgs:
         self.batch: Minted = world.mint(vouchers)
         self._place, self._held = 0, {}
         self._vouchers = vouchers
+        self._floor = (
+            world.anvil.number()
+        )  # the batch's mint and the people's rights stay: who sent them is not here any more
 
-    def strike_at_random(self) -> None:
-        self.strike(self.random.choice(MANNERS), self.random.choice((1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 64)))
+    def strike_at_random(self) -> str:
+        """The manner."""
+        manner = self.random.choice(MANNERS)
+        self.strike(manner, self.random.choice((1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 64)))
+        return manner
 
     def strike(self, manner: str, depth: int) -> None:
         """Work, then a reorg of this depth, then everything has to settle again."""
-        self._work(depth)
-        depth = min(depth, self.world.anvil.number() - self._floor())
-        before = self._count()
+        self.work(depth)
+        before = self._cursor()
+        depth = min(depth, self.world.anvil.number() - max(self._floor, before.finalized))
         if manner == "moved":
             self._move(depth)
         elif manner == "conflicting":
@@ -47,14 +53,10 @@ class Reorgs:
             self.world.anvil.rpc("anvil_rollback", depth)
         else:
             self.world.anvil.reorg(depth)
-        self.world.settle(mine=True)
-        self.rewound += self._count() > before
+        self.world.settle()
+        self.rewound += self._cursor().reorgs > before.reorgs
 
-    def _floor(self) -> int:
-        """The batch's mint and the people's rights stay: they are not ours to send again."""
-        return 6
-
-    def _work(self, depth: int) -> None:
+    def work(self, depth: int) -> None:
         """Transfers and redemptions spread over the blocks that will be replaced."""
         for _ in range(min(3, depth)):
             self._move_one()
@@ -98,9 +100,9 @@ class Reorgs:
                 raw.append(chain.rpc("eth_getRawTransactionByHash", hash_))
         return raw
 
-    def _count(self) -> int:
+    def _cursor(self) -> tables.Cursor:
         with self.world.database.read() as session:
-            return session.get_one(tables.Cursor, 1).reorgs
+            return session.get_one(tables.Cursor, 1)
 
 
 def snapshot(world: World) -> dict[str, Any]:

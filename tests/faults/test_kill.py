@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import NewWorld
-from tests.faults.killing import SUBMITTER_POINTS, Campaign
+from tests.faults.killing import INDEXER_POINTS, SUBMITTER_POINTS, Campaign, IndexerCampaign
 from tests.faults.nursery import Nursery
+from tests.faults.world import World
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +51,13 @@ def test_a_sender_that_notes_afterwards_doubles(new_world: NewWorld, nursery: Nu
     while not campaign.doubled() and campaign.kills < 20:
         campaign.at_point(batch, "naive.sent", 1)
     assert campaign.doubled(), f"{campaign.kills} kills and no double: the kills do not strike"
+
+
+def test_a_killed_indexer_equals_a_fresh_one(world: World, nursery: Nursery, tmp_path: Path) -> None:
+    campaign = IndexerCampaign(world, nursery, tmp_path)
+    campaign.strike(6)
+    for point in INDEXER_POINTS:
+        campaign.strike_point(point, 1)
+    campaign.finish()
+    assert campaign.reorgs
+    assert all(campaign.struck[point] for point in INDEXER_POINTS), "every fail point was reached"

@@ -15,6 +15,7 @@ from provenance.config import Settings
 from provenance.core import fingerprint, merkle
 from provenance.core.batch import Batch, hash_terms
 from provenance.core.encoding import Address, address_bytes
+from provenance.core.sending import Patience
 from provenance.core.statements import Mint, Redeem, Signature, SignedStatement, Statement, Transfer, digest, sign
 from provenance.services.indexing import Indexing
 from provenance.services.issuance import Submission as Upload
@@ -25,7 +26,7 @@ from tests.faults.anvil import CHAIN_ID, Anvil
 FAR = 2**33
 TERMS = {"product": "汽水 0.5 l"}
 ETHER = 10**18
-QUICK = Limits(lease_seconds=2, look_every=0.0, max_age=0.0)
+QUICK = Limits(lease_seconds=2, look_every=0.0, max_age=0.0, patience=Patience(rebroadcast_after=0.0))
 """A sender for tests: no waiting for fuller batches."""
 
 
@@ -39,8 +40,15 @@ class World:
     """`rpc_urls` stand between us and the node; the people's own transactions go straight to it."""
 
     def __init__(
-        self, anvil: Anvil, directory: Path, database_url: str, rpc_urls: Sequence[str] = (), *, relayers: int = 1
-    ):
+        self,
+        anvil: Anvil,
+        directory: Path,
+        database_url: str,
+        rpc_urls: Sequence[str] = (),
+        *,
+        relayers: int = 1,
+        rpc_timeout: int = 5,
+    ) -> None:
         self.anvil, self.directory = anvil, directory
         self.admin, self.brand, self.supplier, self.redeemer, *self.relayers = (
             Signer(secrets.token_bytes(32)) for _ in range(4 + relayers)
@@ -56,7 +64,7 @@ class World:
                 "RPC_URL": ",".join(rpc_urls or [anvil.url]),
                 "REGISTRY": self.registry,
                 "CHAIN_ID": str(CHAIN_ID),
-                "RPC_TIMEOUT": "5",
+                "RPC_TIMEOUT": str(rpc_timeout),
                 "RATE_LIMIT": "",
             }
         )
@@ -160,14 +168,12 @@ class World:
         registry, name = self.services.registry, owner or f"test:{secrets.token_hex(4)}"
         return Submission(self.database, registry, self.relayers[relayer], CHAIN_ID, name, time.time, limits)
 
-    def settle(self, *, seconds: float = 60, mine: bool = False) -> None:
+    def settle(self, *, seconds: float = 60) -> None:
         """Runs a worker in this thread until nothing waits and the index is at the head."""
         indexing, submission = self.indexing(), self.submission()
         until = time.monotonic() + seconds
         while not self._step(indexing, submission):
             assert time.monotonic() < until, f"not settled within {seconds} s"
-            if mine:
-                self.anvil.mine()
         submission.close()
 
     def _step(self, indexing: Indexing, submission: Submission) -> bool:

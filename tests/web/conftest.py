@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
+from provenance.core.voucher import VoucherKey
 from scripts import build_web
 from tests.web.world import World
 
@@ -22,6 +25,12 @@ QUIET = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+
+NAMES = [
+    "sealed", "sealed-printed", "held", "held-current", "held-former", "redeemed", "revoked", "suspended", "expired", "forged",
+    "undetermined",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +81,38 @@ def page(context: BrowserContext) -> Iterator[Page]:
     page.on("console", lambda message: faults.append(message.text) if "Security Policy" in message.text else None)
     yield page
     assert faults == []
+
+
+@pytest.fixture(scope="session")
+def vouchers(world):
+    """A link for each verdict that a healthy chain can give, and what the page must make of it."""
+    batch = world.mint(8)
+    mine = secrets.token_bytes(16)
+    world.transfer(batch, 1, mine)
+    world.redeem(batch, 2)
+    world.revoke(batch, 3)
+    suspended = world.mint(1, terms={"product": "Suspended"})
+    world.suspend(suspended)
+    expired = world.mint(1, expires=int(time.time()) + 1000, terms={"product": "Expired"})
+    world.pass_time(2000)
+    stranger = VoucherKey(batch.batch_id, 5, secrets.token_bytes(16)).encode()
+    unknown = VoucherKey(secrets.token_bytes(8), 0, secrets.token_bytes(16)).encode()
+    return {
+        "sealed": (f"/v/{batch.id(0)}", "sealed", "not_shown"),
+        "sealed-printed": (f"/v#{batch.key(0).upper()}", "sealed", "printed"),
+        "held": (f"/v/{batch.id(1)}", "held", "not_shown"),
+        "held-current": (f"/v#{VoucherKey(batch.batch_id, 1, mine).encode()}", "held", "current"),
+        "held-former": (f"/v#{batch.key(1)}", "held", "former"),
+        "redeemed": (f"/v#{batch.key(2)}", "redeemed", "printed"),
+        "revoked": (f"/v#{batch.key(3)}", "revoked", "printed"),
+        "suspended": (f"/v/{suspended.id(0)}", "suspended", "not_shown"),
+        "expired": (f"/v/{expired.id(0)}", "expired", "not_shown"),
+        "forged": (f"/v#{stranger}", "forged", "foreign"),
+        "undetermined": (f"/v#{unknown}", "undetermined", "unknown"),
+    }
+
+
+def verdict_of(page):
+    card = page.locator(".verdict:not(.working)")
+    expect(card).to_be_visible()
+    return card.get_attribute("data-verdict"), card.get_attribute("data-standing")

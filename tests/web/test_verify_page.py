@@ -1,54 +1,9 @@
 """The buyer's page: every verdict, the ways in, and where the secret does not go."""
 
-import secrets
-import time
-
 import pytest
 from playwright.sync_api import expect
 
-from provenance.core.voucher import VoucherKey
-from tests.web.conftest import ARTEFACTS
-
-
-@pytest.fixture(scope="module")
-def vouchers(world):
-    """A link for each verdict that a healthy chain can give, and what the page must make of it."""
-    batch = world.mint(8)
-    mine = secrets.token_bytes(16)
-    world.transfer(batch, 1, mine)
-    world.redeem(batch, 2)
-    world.revoke(batch, 3)
-    suspended = world.mint(1, terms={"product": "Suspended"})
-    world.suspend(suspended)
-    expired = world.mint(1, expires=int(time.time()) + 1000, terms={"product": "Expired"})
-    world.pass_time(2000)
-    stranger = VoucherKey(batch.batch_id, 5, secrets.token_bytes(16)).encode()
-    unknown = VoucherKey(secrets.token_bytes(8), 0, secrets.token_bytes(16)).encode()
-    return {
-        "sealed": (f"/v/{batch.id(0)}", "sealed", "not_shown"),
-        "sealed-printed": (f"/v#{batch.key(0).upper()}", "sealed", "printed"),
-        "held": (f"/v/{batch.id(1)}", "held", "not_shown"),
-        "held-current": (f"/v#{VoucherKey(batch.batch_id, 1, mine).encode()}", "held", "current"),
-        "held-former": (f"/v#{batch.key(1)}", "held", "former"),
-        "redeemed": (f"/v#{batch.key(2)}", "redeemed", "printed"),
-        "revoked": (f"/v#{batch.key(3)}", "revoked", "printed"),
-        "suspended": (f"/v/{suspended.id(0)}", "suspended", "not_shown"),
-        "expired": (f"/v/{expired.id(0)}", "expired", "not_shown"),
-        "forged": (f"/v#{stranger}", "forged", "foreign"),
-        "undetermined": (f"/v#{unknown}", "undetermined", "unknown"),
-    }
-
-
-NAMES = [
-    "sealed", "sealed-printed", "held", "held-current", "held-former", "redeemed", "revoked", "suspended", "expired", "forged",
-    "undetermined",
-]  # fmt: skip
-
-
-def verdict_of(page):
-    card = page.locator(".verdict:not(.working)")
-    expect(card).to_be_visible()
-    return card.get_attribute("data-verdict"), card.get_attribute("data-standing")
+from tests.web.conftest import ARTEFACTS, NAMES, verdict_of
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,7 +42,7 @@ def test_the_secret_leaves_the_address_bar_and_is_never_sent_or_kept(world, page
     assert page.evaluate("history.length") <= 2
     kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, history.state])")
     assert secret not in kept.lower()
-    fragments = [secret[at : at + 20] for at in range(0, len(secret) - 20)]
+    fragments = [secret[at : at + 20] for at in range(len(secret) - 20)]
     assert not [r for r in requests[1:] if any(fragment in r for fragment in fragments[26:])]
 
 
@@ -121,7 +76,9 @@ def test_without_javascript_the_server_gives_its_opinion_and_says_so(world, brow
     page = context.new_page()
     page.goto(world.url + vouchers["redeemed"][0].partition("#")[0])
     page.fill("#public", vouchers["held"][0].removeprefix("/v/"))
-    page.click("noscript >> button") if page.locator("noscript >> button").count() else page.click("form button.primary")
+    page.click("noscript >> button") if page.locator("noscript >> button").count() else page.click(
+        "form button.primary"
+    )
     expect(page.locator(".verdict")).to_have_attribute("data-verdict", "held")
     expect(page.locator(".verdict")).to_contain_text("only what our server found")
     context.close()

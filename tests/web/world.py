@@ -75,8 +75,10 @@ class _Quiet(WSGIRequestHandler):
 class World:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.admin, self.brand, self.supplier, self.redeemer, self.redeemer2, self.relayer = (
-            Signer(secrets.token_bytes(32)) for _ in range(6)
+        self.supplier_key = secrets.token_bytes(32)
+        self.supplier = Signer(self.supplier_key)
+        self.admin, self.brand, self.redeemer, self.redeemer2, self.relayer = (
+            Signer(secrets.token_bytes(32)) for _ in range(5)
         )
         signers = (self.admin, self.brand, self.supplier, self.redeemer, self.redeemer2, self.relayer)
         self.node = Node(directory / "node.db", accounts=[signer.address for signer in signers], dev=True)
@@ -144,7 +146,12 @@ class World:
             time.sleep(0.05)
 
     def mint(
-        self, count: int, *, expires: int = FAR, contents: Sequence[str] | None = None, terms: dict[str, Any] | None = None
+        self,
+        count: int,
+        *,
+        expires: int = FAR,
+        contents: Sequence[str] | None = None,
+        terms: dict[str, Any] | None = None,
     ) -> Minted:
         drawn = [secrets.token_bytes(16) for _ in range(count)]
         salts = [fingerprint.content_salt(secret) for secret in drawn]
@@ -165,6 +172,10 @@ class World:
         self.settle(operation.id, "t")
         owners = (CHAIN_ID, self.registry.address, self.brand.address, self.supplier.address)
         return Minted(Batch(*owners, root, count, expires, mint.terms_hash).batch_id, drawn)
+
+    @staticmethod
+    def id(text: str) -> VoucherId:
+        return VoucherId.parse(text)
 
     def settle(self, operation_id: str, owner: str) -> None:
         view = self.services.tracking.operation(operation_id, owner, wait=30)

@@ -32,7 +32,7 @@ async function check(code) {
 }
 
 function show(found) {
-  const card = verdictCard(found.judgement, actions(found));
+  const card = verdictCard(found, actions(found));
   const parts = [card, voucherFacts(found), timeline(found.evidence), stepList(found.judgement), tools(found)];
   result.replaceChildren(...parts.filter(Boolean));
   performance.mark("verdict");

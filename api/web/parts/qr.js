@@ -3,13 +3,13 @@
 import encodeQR from "qr";
 import { s } from "./dom.js";
 
-const MARGIN = 4; // modules of quiet zone, as ISO/IEC 18004 asks for
+const QUIET = 4; // modules of quiet zone, as ISO/IEC 18004 asks for
 
 /** `label` is what a screen reader says. */
 export function qrCode(text, label) {
-  const rows = encodeQR(text, "raw", { ecc: "medium", border: 0 });
-  const size = rows.length + 2 * MARGIN;
-  const path = rows.flatMap((row, y) => runs(row).map(([x, length]) => `M${x + MARGIN} ${y + MARGIN}h${length}v1h-${length}z`));
+  const rows = encodeQR(text, "raw", { ecc: "medium", border: QUIET });
+  const size = rows.length;
+  const path = rows.flatMap((row, y) => runs(row).map(([x, length]) => `M${x} ${y}h${length}v1h-${length}z`));
   const ground = s("rect", { width: size, height: size, fill: "#fff" });
   return s("svg.qr", { viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": label }, ground, s("path", { d: path.join(""), fill: "#000" }));
 }

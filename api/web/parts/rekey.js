@@ -28,6 +28,7 @@ export async function rekey(place, { found, shown, intent, settings, done }) {
     await done(next);
   } catch (error) {
     card.append(h("p.fault", { role: "alert" }, t("claim.failed", { why: why(error) })));
+    if (!error.code) throw error; // a fault of this program, not of the world
   } finally {
     removeEventListener("beforeunload", leaving);
   }

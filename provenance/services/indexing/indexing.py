@@ -1,4 +1,4 @@
-"""One step along the chain: a range of final blocks while catching up, then block by block, and back where it parted."""
+"""One step along the chain: many blocks while catching up, then each as it comes, and back where the chain parted."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 
 from provenance.chain import reading
 from provenance.chain.events import decode_log
+from provenance.chain.reading import Glance
 from provenance.chain.registry import Registry
 from provenance.chain.wire import Block, Log
 from provenance.core.ledger import ChainEvent
 from provenance.core.reorg import Standing, fork_point, standing
-from provenance.errors import ChainMismatch, ChainUnavailable, Halted, RpcError, Undetermined
+from provenance.errors import ChainMismatch, ChainUnavailable, Halted, Undetermined
 from provenance.services.indexing import confirming
-from provenance.services.indexing.pinning import Pinning
+from provenance.services.indexing.pinning import CHAIN_REPLACED, Pinning
 from provenance.store import projections, projector, tables
 from provenance.store.database import Database
 from provenance.store.tables import Cursor
@@ -40,34 +41,36 @@ class Indexing:
         *,
         clock: Callable[[], float] = time.monotonic,
         behind_seconds: float = BEHIND_SECONDS,
+        most_blocks: int = RANGE,
     ) -> None:
         self._database, self._registry, self._rpc = database, registry, registry.rpc
         self._pinning = Pinning(database, registry, chain_id)
         self._chain_id, self._clock, self._behind_seconds = chain_id, clock, behind_seconds
-        self._range, self._pinned = RANGE, False
+        self._most, self._range, self._pinned = most_blocks, most_blocks, False
         self._behind_since: float | None = None
 
     def tick(self) -> bool:
         """One step; True where the chain had something new. Raises ChainUnavailable (try again) and Halted (a person looks)."""
-        self._check_pin()
-        cursor, stored = self._cursor()
-        head, finalized = self._rpc.block("latest"), self._rpc.block("finalized")
-        if not self._stands(cursor, stored, head):
-            return False
-        if head.number <= cursor.number:
-            return self._note_tiers(cursor, finalized)
-        if finalized.number > cursor.number:
-            return self._walk_range(cursor, finalized)
-        return self._walk_block(cursor, finalized)
-
-    def _check_pin(self) -> None:
-        """Wholly at the start and after every surprise; the chain id at every step."""
         if not self._pinned:
-            self._pinning.check()
+            self._compare_pin()
             self._pinned = True
-        elif (found := self._rpc.chain_id()) != self._chain_id:
+        cursor, stored = self._cursor()
+        seen = reading.glance(self._rpc, cursor.number)
+        if seen.chain_id != self._chain_id:
             self._pinned = False
-            raise ChainMismatch(f"RPC_URL serves chain {found} now, configured is {self._chain_id}; nothing is written")
+            raise ChainMismatch(f"RPC_URL serves chain {seen.chain_id} now, not {self._chain_id}; nothing is written")
+        if not self._stands(cursor, stored, seen):
+            return False
+        if seen.head.number > cursor.number:
+            return self._walk(cursor, seen)
+        self._note_tiers(cursor, seen)
+        return False
+
+    def _compare_pin(self) -> None:
+        try:
+            self._pinning.check()
+        except Halted as error:
+            raise self._halt(error.detail) if error.code == CHAIN_REPLACED else error from None
 
     def _cursor(self) -> tuple[Cursor, dict[int, bytes]]:
         with self._database.read() as session:
@@ -81,18 +84,19 @@ class Indexing:
 
     # ------------------------------------------------------------------------------------------ reorgs
 
-    def _stands(self, cursor: Cursor, stored: dict[int, bytes], head: Block) -> bool:
+    def _stands(self, cursor: Cursor, stored: dict[int, bytes], seen: Glance) -> bool:
         """True where the walk can go on from the cursor; otherwise waits, rewinds or halts."""
-        found = standing(stored, self._hash_at(cursor.number, head), (head.number, head.hash))
+        there = seen.there.hash if seen.there else None
+        found = standing(stored, there, (seen.head.number, seen.head.hash))
         if found is Standing.CANONICAL:
             self._behind_since = None
             return True
         self._pinned = False
         if found is Standing.BEHIND and self._is_patient():
-            log.warning("node_behind", head=head.number, cursor=cursor.number)
+            log.warning("node_behind", head=seen.head.number, cursor=cursor.number)
             return False
-        self._pinning.check()
-        self._rewind(cursor, stored, head)
+        self._compare_pin()
+        self._rewind(cursor, stored, seen.head)
         return False
 
     def _is_patient(self) -> bool:
@@ -139,52 +143,48 @@ class Indexing:
 
     # ------------------------------------------------------------------------------------------ walking
 
-    def _walk_block(self, cursor: Cursor, finalized: Block) -> bool:
-        """The next block, by its parent's hash; its logs by its own hash."""
-        block = self._rpc.find_block(cursor.number + 1)
-        if block is None or block.parent_hash != cursor.hash:
-            return False  # a reorg is going on: the next step sees it
-        self._commit(cursor, _decode(reading.logs_of(self._registry, block), [block]), [block], finalized)
-        return True
-
-    def _walk_range(self, cursor: Cursor, finalized: Block) -> bool:
-        """Many final blocks at once: they cannot be reorganised away."""
-        last = min(cursor.number + self._range, finalized.number)
+    def _walk(self, cursor: Cursor, seen: Glance) -> bool:
+        """The next blocks, each by its parent's hash: as many as the node bears, or the one that is new."""
+        last = min(cursor.number + self._range, seen.head.number)
         try:
             blocks = reading.headers(self._rpc, cursor.number + 1, last)
             if blocks[0].parent_hash != cursor.hash:
-                return False
-            logs = reading.logs_of_range(self._registry, blocks)
-        except (Undetermined, RpcError):
+                return False  # a reorg is going on: the next step sees it
+            logs = reading.logs_of(self._registry, blocks)
+        except Undetermined:
             self._range = max(1, self._range // 2)
             raise
-        self._range = min(RANGE, self._range * 2)
-        self._commit(cursor, _decode(logs, blocks), blocks, finalized)
+        self._range = min(self._most, self._range * 2)
+        self._commit(cursor, _decode(logs, blocks), blocks, seen)
         return True
 
-    def _commit(self, cursor: Cursor, events: Sequence[ChainEvent], blocks: Sequence[Block], finalized: Block) -> None:
-        """Block, events, projections, operations and cursor together. A crash before: the same step again."""
-        last = tables.Block(number=blocks[-1].number, hash=blocks[-1].hash, timestamp=blocks[-1].timestamp)
-        tiers = self._tiers(cursor, finalized)
+    def _commit(self, cursor: Cursor, events: Sequence[ChainEvent], blocks: Sequence[Block], seen: Glance) -> None:
+        """Blocks, events, projections, operations and cursor together. A crash before: the same step again."""
+        tiers = _tiers(cursor, seen)
+        kept = [_row(block) for block in blocks if block.number >= tiers["finalized"] or block is blocks[-1]]
         with self._database.write("indexing.commit") as session:
-            if not _move(session, cursor, last):
+            if not _move(session, cursor, kept[-1]):
                 return  # another worker was faster; its step was the same
             session.execute(update(Cursor).values(tiers))
             confirming.confirm(session, events)
             projector.apply(session, events)
-            projector.keep_blocks(session, last, tiers["finalized"])
+            projector.keep_blocks(session, kept, tiers["finalized"])
 
-    def _note_tiers(self, cursor: Cursor, finalized: Block) -> bool:
-        tiers = self._tiers(cursor, finalized)
+    def _note_tiers(self, cursor: Cursor, seen: Glance) -> None:
+        tiers = _tiers(cursor, seen)
         if (cursor.safe, cursor.finalized) != (tiers["safe"], tiers["finalized"]):
             with self._database.write("indexing.tiers") as session:
                 session.execute(update(Cursor).values(tiers))
-        return False
 
-    def _tiers(self, cursor: Cursor, finalized: Block) -> dict[str, int]:
-        """What was final stays final, whatever a node says that is behind or sees a shorter chain."""
-        final = max(cursor.finalized, finalized.number)
-        return {"safe": max(final, self._rpc.block("safe").number), "finalized": final}
+
+def _tiers(cursor: Cursor, seen: Glance) -> dict[str, int]:
+    """What was final stays final, whatever a node says that is behind or sees a shorter chain."""
+    final = max(cursor.finalized, seen.finalized.number)
+    return {"safe": max(final, seen.safe.number), "finalized": final}
+
+
+def _row(block: Block) -> tables.Block:
+    return tables.Block(number=block.number, hash=block.hash, timestamp=block.timestamp)
 
 
 def _stored(session: Session, cursor: Cursor) -> dict[int, bytes]:

@@ -11,6 +11,9 @@ from provenance.store import tables
 from provenance.store.database import Database
 from provenance.store.tables import Cursor, Deployment
 
+CHAIN_REPLACED = "chain_replaced"
+"""The code of the Halted that is about the chain, not about the configuration."""
+
 
 class Pinning:
     def __init__(self, database: Database, registry: Registry, chain_id: int) -> None:
@@ -36,7 +39,8 @@ class Pinning:
             if block is None:
                 raise ChainUnavailable(f"the node has no block {number}, which was pinned; is it syncing?")
             if block.hash != expected:
-                raise Halted(f"block {number} is not the one that was pinned: the chain was reset or replaced")
+                detail = f"block {number} is not the one that was pinned: the chain was reset or replaced"
+                raise Halted(detail, code=CHAIN_REPLACED)
 
     def _find_deployment(self) -> Block:
         """The block in which the registry's code appeared, by bisection."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from sqlalchemy import func, select
 
+from provenance.chain import reading, reads
 from provenance.chain.keystore import Signer
+from provenance.chain.reads import Read
 from provenance.chain.registry import Registry
+from provenance.chain.wire import Block
 from provenance.core import sending
 from provenance.errors import ChainMismatch, ChainUnavailable, Halted
 from provenance.services.submission.condition import Look
@@ -73,7 +77,6 @@ class Submission:
         if not waiting and self._clock() - self._looked < self._limits.look_every:
             return False
         self._check_halted()
-        self._check_chain()
         look = self._look()
         in_flight = self._following.round(look)
         return self._send(look, in_flight)
@@ -107,34 +110,35 @@ class Submission:
             if stopped is not None and stopped.halted:
                 raise Halted(stopped.halted)
 
-    def _check_chain(self) -> None:
-        """Nothing is signed or sent for a chain that is not the pinned one."""
+    def _look(self) -> Look:
+        """In one request. Nothing is signed or sent for a chain that is not the pinned one, nor with a key that others use."""
         with self._database.read() as session:
-            pinned = session.get(Deployment, 1)
+            pinned, highest = session.get(Deployment, 1), self._outgoing.highest_nonce(session)
         if pinned is None:
             raise ChainMismatch("the chain is not pinned yet; indexing does that first")
-        if (found := self._rpc.chain_id()) != self._chain_id:
-            raise Halted(f"the node is on chain {found}, not {self._chain_id}; nothing will be signed")
-        block = self._rpc.find_block(pinned.block_number)
-        if block is None:
-            raise ChainUnavailable(
-                f"the node has no block {pinned.block_number}, where the registry is; is it syncing?"
-            )
-        if block.hash != pinned.block_hash:
-            raise Halted(f"block {pinned.block_number} is not the one that was pinned: the chain was reset or replaced")
-
-    def _look(self) -> Look:
-        address, head = self._signer.address, self._rpc.block("latest")
-        nonce, balance = self._rpc.transaction_count(address, "latest"), self._rpc.balance(address, "latest")
+        address = self._signer.address
+        account: list[Read[Any]] = [reads.transaction_count(address, "latest"), reads.balance(address, "latest")]
+        chain: list[Read[Any]] = [reads.chain_id(), reads.block(pinned.block_number), reads.block("latest")]
+        chain_id, deployed, head, nonce, balance = reading.ask(self._rpc, [*chain, *account])
+        self._check_chain(chain_id, deployed, pinned)
+        if head is None:
+            raise ChainUnavailable("the node has no latest block; is it syncing?")
         look = Look(nonce, balance, head.base_fee or 0)
-        with self._database.read() as session:
-            highest = self._outgoing.highest_nonce(session)
         foreign = highest is not None and nonce > highest + 1
         reason = foreign_nonce(address, nonce, (highest or 0) + 1) if foreign else None
         self._note(look, reason)
         if reason:
             raise Halted(reason)
         return look
+
+    def _check_chain(self, chain_id: int, deployed: Block | None, pinned: Deployment) -> None:
+        number = pinned.block_number
+        if chain_id != self._chain_id:
+            raise Halted(f"the node is on chain {chain_id}, not {self._chain_id}; nothing will be signed")
+        if deployed is None:
+            raise ChainUnavailable(f"the node has no block {number}, where the registry is; is it syncing?")
+        if deployed.hash != pinned.block_hash:
+            raise Halted(f"block {number} is not the one that was pinned: the chain was reset or replaced")
 
     def _note(self, look: Look, halted: str | None) -> None:
         """Now and then, and whenever an alarm begins or ends."""
