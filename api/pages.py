@@ -35,7 +35,7 @@ def voucher(voucher_id: str) -> Response:
         known = VoucherId.parse(voucher_id)
     except InvalidInput:
         return _page("verify", 404, policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=voucher_id[:60])
-    return _page("verify", policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=str(known))
+    return _page("verify", policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=str(known), known=True)
 
 
 @blueprint.get("/v/<voucher_id>/opinion")

@@ -9,8 +9,10 @@ import re
 import pytest
 from eth_account import Account
 from playwright.sync_api import expect
+from sqlalchemy import update
 
 from provenance.core.voucher import VoucherKey
+from provenance.store.tables import VoucherState
 
 CONTENT = [f"CARD-{n:04d} 卡密" for n in range(3)]
 
@@ -200,6 +202,49 @@ def test_a_revoked_voucher_is_refused_to_the_buyer(world, person, keystore, tmp_
     assert len(saved.value.path().read_text().splitlines()) == 4
     expect(check(person(), batch.key(3))).to_have_attribute("data-verdict", "revoked")
     expect(check(person(), batch.key(2))).to_have_attribute("data-verdict", "sealed")
+
+
+def test_two_terminals_at_once_redeem_once(world, person):
+    batch = world.mint(1)
+    terminals = [person(role, "/redeem") for role in ("redeemer", "redeemer2")]
+    for terminal in terminals:
+        terminal.fill("#code", batch.key(0))
+        terminal.keyboard.press("Enter")
+        expect(terminal.locator("[data-redeem]")).to_be_visible()
+    for terminal in terminals:
+        terminal.evaluate("document.querySelector('[data-redeem]').click()")
+    for terminal in terminals:
+        expect(terminal.locator(".verdict[data-verdict=accepted], .verdict[data-verdict=redeemed]")).to_be_visible()
+    shown = sorted(terminal.locator(".verdict").get_attribute("data-verdict") for terminal in terminals)
+    assert shown == ["accepted", "redeemed"]
+
+
+def test_a_signed_in_redeemer_can_claim_like_anybody(world, person):
+    batch = world.mint(1)
+    page = person("redeemer", "/redeem")
+    page.goto(f"{world.url}/v#{batch.key(0)}")
+    claim(page)
+
+
+def test_the_auditor_sees_a_falsified_row(world, person):
+    batch = world.mint(1)
+    world.revoke(batch, 0)
+    where = (VoucherState.batch_id == batch.batch_id, VoucherState.index == 0)
+    page = person("auditor", "/audit")
+
+    def falsify(state):
+        with world.services.database.write() as session:
+            session.execute(update(VoucherState).where(*where).values(state=state))
+
+    falsify("sealed")
+    try:
+        expect(page.locator("[data-start]")).to_be_enabled()
+        page.click("[data-start]")
+        outcome = page.locator("[data-outcome=differs]")
+        expect(outcome).to_be_visible(timeout=60_000)
+        expect(page.locator("[data-audit] table")).to_contain_text(f"{batch.id(0)}")
+    finally:
+        falsify("revoked")
 
 
 def test_a_page_of_another_role_asks_for_another_key(world, person):
