@@ -14,10 +14,12 @@ from flask_openapi import Info, OpenAPI
 from werkzeug.exceptions import BadRequest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import audits, batches, csp, events, operations, pages, problems, rpc, status, vouchers
+from api import audits, batches, csp, events, operations, pages, problem_types, problems, rpc, status, vouchers
 from api.auth import caller
+from api.document import DescribedApi
 from api.problems import Unsendable
 from api.schemas import Problem
+from provenance.errors import Unauthorized
 from provenance.wiring import Services
 
 log = structlog.get_logger("api")
@@ -31,42 +33,45 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
 
 def create_app(services: Services) -> OpenAPI:
     """A WSGI application. Serves requests; never sends a transaction and never folds an event."""
-    app = OpenAPI(
+    app = DescribedApi(
         "api",
         info=Info(title="Voucher provenance", version="1"),
         security_schemes={"apiKey": {"type": "http", "scheme": "bearer"}},
-        responses={"4XX": Problem, "503": Problem},
         validation_error_model=Problem,
         validation_error_callback=problems.from_validation,
         doc_prefix="/docs",
         static_folder=None,
     )
-    app.openapi_version = "3.1.0"
     app.config["MAX_CONTENT_LENGTH"] = MAX_JSON
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # the default provider has it
     app.extensions["provenance"] = services
     if services.settings.trusted_proxies:
         hops = services.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    _limit(app, services.settings.rate_limit)
+    metrics = status.register(app)
+    app.before_request(lambda: _begin(metrics))  # first, so that even a refusal by the limiter has its Request-Id
+    _limit(app, services.settings.rate_limit, services.settings.rate_storage)
+    app.before_request(_authenticate)
     for module in (batches, vouchers, operations, events, audits, rpc):
         app.register_api(module.blueprint)
     pages.register(app)
-    metrics = status.register(app)
     problems.register(app)
-    app.before_request(lambda: _begin(metrics))
     app.before_request(_check_json)
     app.after_request(_finish)
     app.add_url_rule("/docs", "docs", lambda: redirect("/docs/swagger"))
+    app.add_url_rule("/docs/errors", "problem_types", problem_types.page)
     app.add_url_rule("/openapi.json", "openapi_json", lambda: redirect("/docs/openapi.json"))
     return app
 
 
-def _limit(app: OpenAPI, rate: str) -> None:
-    """By API key, else by address. An empty rate switches it off."""
+def _limit(app: OpenAPI, rate: str, storage: str) -> None:
+    """By API key, else by address, so that guessing keys is limited too. An empty rate switches it off."""
 
     def who() -> str:
-        found = caller()
+        try:
+            found = caller()
+        except Unauthorized:
+            found = None
         return found.key_id if found else request.remote_addr or "unknown"
 
     Limiter(
@@ -75,7 +80,7 @@ def _limit(app: OpenAPI, rate: str) -> None:
         default_limits=[rate] if rate else [],
         headers_enabled=True,
         enabled=bool(rate),
-        storage_uri="memory://",
+        storage_uri=storage,
     )
 
 
@@ -83,6 +88,11 @@ def _begin(metrics: status.Metrics) -> None:
     given = request.headers.get("Request-Id", "")
     g.request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(8)
     g.started, g.metrics = time.monotonic(), metrics
+
+
+def _authenticate() -> None:
+    """A key that is not valid is refused on every route, never silently ignored."""
+    caller()
 
 
 def _check_json() -> ResponseReturnValue | None:

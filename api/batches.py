@@ -14,6 +14,7 @@ from api import representation
 from api.auth import require, services
 from api.problems import Unsendable
 from api.schemas import BatchAnswer, BatchPath, BatchQuery, ListAnswer, OperationAnswer
+from provenance.core.encoding import parse_address
 from provenance.core.fingerprint import LEAF_BYTES
 from provenance.core.statements import Mint, SignedStatement
 from provenance.errors import InvalidInput
@@ -25,7 +26,7 @@ MAX_LEAVES = 20_000_000
 MAX_UPLOAD = MAX_LEAVES * (LEAF_BYTES + 512)
 """Bytes: that many leaves, with half a kilobyte of sealed content each."""
 
-UPLOAD = {
+UPLOAD: dict[str, Any] = {
     "content": {
         "multipart/form-data": {
             "schema": {
@@ -55,7 +56,7 @@ blueprint = APIBlueprint("batches", __name__, url_prefix="/v1/batches", abp_tags
     summary="Upload a batch: terms, signed Mint and public leaves",
     security=[{"apiKey": []}],
     responses={202: OperationAnswer},
-    openapi_extensions={"requestBody": UPLOAD},
+    request_body=UPLOAD,
 )
 def create() -> Response:
     """The root is recomputed from the leaves. Idempotent by the Mint itself: the same upload again is the same operation."""
@@ -78,8 +79,10 @@ def create() -> Response:
 @blueprint.get("", summary="Batches, newest first", responses={200: ListAnswer})
 def index(query: BatchQuery) -> Response:
     after, before = (bytes.fromhex(edge) if edge else None for edge in (query.starting_after, query.ending_before))
-    found = services().catalogue.batches(query.limit + 1, after, before, query.supplier)
-    return representation.listing([representation.batch(view) for view in found], query.limit)
+    supplier = parse_address(query.supplier, field="supplier") if query.supplier else None
+    found = services().catalogue.batches(query.limit + 1, after, before, supplier)
+    views = [representation.batch(view) for view in found]
+    return representation.listing(views, query.limit, backward=before is not None)
 
 
 @blueprint.get("/<batch_id>", summary="One batch, with counts by state", responses={200: BatchAnswer})

@@ -37,7 +37,7 @@ def messages(language: str) -> dict[str, str]:
 def serve(name: str) -> Response:
     """A file whose name holds its hash (but for the licences); the copy compressed by the build where the browser takes it."""
     packed = DIST / f"{name}.gz"
-    if request.accept_encodings.quality("gzip") and _within(packed) and packed.is_file():
+    if request.accept_encodings.quality("gzip") > 0 and _within(packed) and packed.is_file():
         response = send_from_directory(DIST, f"{name}.gz", mimetype=_mimetype(name))
         response.headers["Content-Encoding"] = "gzip"
     else:

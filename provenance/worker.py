@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
@@ -20,14 +21,19 @@ class Step(Protocol):
         """One bounded piece of work; True where there may be more."""
 
 
-def run(steps: list[Step], stop: threading.Event) -> None:
-    """Until `stop` is set. A step that fails does not keep the others from their turn."""
-    while not stop.is_set():
-        outcomes = [_attempt(step) for step in steps]
-        if None in outcomes:
-            stop.wait(TROUBLE_SECONDS)
-        elif not any(outcomes):
-            stop.wait(IDLE_SECONDS)
+def run(steps: Sequence[Step], stop: threading.Event, *, trouble_seconds: float = TROUBLE_SECONDS) -> None:
+    """Until `stop` is set; then each step that has a `close` gives back what it holds. A step that fails does not keep the
+    others from their turn, and its own next turn comes after `trouble_seconds`."""
+    try:
+        while not stop.is_set():
+            outcomes = [_attempt(step) for step in steps]
+            if None in outcomes:
+                stop.wait(trouble_seconds)
+            elif not any(outcomes):
+                stop.wait(IDLE_SECONDS)
+    finally:
+        for step in steps:
+            _close(step)
 
 
 def _attempt(step: Step) -> bool | None:
@@ -42,3 +48,9 @@ def _attempt(step: Step) -> bool | None:
     except Exception:
         log.exception("unexpected_error", step=name)
     return None
+
+
+def _close(step: Step) -> None:
+    close = getattr(step, "close", None)
+    if close is not None:
+        close()

@@ -3,12 +3,12 @@ WEB_SOURCES := $(shell find api/web -type f -not -path '*/node_modules/*' -not -
 
 .PHONY: web verify-page bench-pages
 
-api/web/dist/manifest.json: $(WEB_SOURCES) | $(VENV)/.dev
+api/web/dist/manifest.json: $(WEB_SOURCES) | $(VENV)/.runtime
 	$(BIN)/python scripts/build_web.py
 
 web: api/web/dist/manifest.json ## build the pages
 
-verify-page: | $(VENV)/.dev ## build verify.html, which verifies vouchers without us
+verify-page: | $(VENV)/.runtime ## build verify.html, which verifies vouchers without us
 	$(BIN)/python scripts/build_web.py verify.html
 
 bench-pages: web ## from scan to verdict, against the RPC calls alone

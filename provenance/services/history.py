@@ -74,7 +74,7 @@ class History:
             cursor = projections.cursor(session)
             mine = (Event.index == voucher_id.index) | Event.index.is_(None)
             query = select(Event).where(Event.batch_id == voucher_id.batch_id, mine).order_by(Event.id)
-            return [_view(row, projections.tier(cursor, row.block_number)) for row in session.scalars(query)]
+            return [_view(row, projections.tier_at(cursor, row.block_number)) for row in session.scalars(query)]
 
     def events(self, wanted: EventFilter, limit: int, after: int | None, before: int | None) -> list[EventView]:
         """Newest first; `after` and `before` are event ids to page from (older than, newer than)."""
@@ -85,7 +85,7 @@ class History:
             query = query.where(*([Event.id < after] if after is not None else [])).order_by(Event.id.desc())
         with self._database.read() as session:
             cursor = projections.cursor(session)
-            found = [_view(row, projections.tier(cursor, row.block_number)) for row in session.scalars(query)]
+            found = [_view(row, projections.tier_at(cursor, row.block_number)) for row in session.scalars(query)]
         return found[::-1] if before is not None else found
 
     def export(self, wanted: EventFilter) -> Iterator[EventView]:

@@ -28,7 +28,7 @@ class Redemptions:
         message = digest(self._domain, statement)
         signer = recover(message, signed.signature)
         now = int(self._clock())
-        with self._database.write() as session:
+        with self._database.write("redemption.accept") as session:
             known = outbox.find(session, message)
             if known is not None:
                 return known

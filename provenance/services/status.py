@@ -21,7 +21,11 @@ MAX_LAG = 20
 LOW_BALANCE = 10**17
 """Wei; below it the relayer needs money."""
 
+MAX_AGE = 120
+"""Seconds that an operation may wait before somebody should look."""
+
 WAITING = (tables.OperationStatus.ACCEPTED, tables.OperationStatus.SENT)
+_OLDEST = select(func.min(tables.Operation.created_at)).where(tables.Operation.status.in_(WAITING))
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Status:
                 "balance": None if chain.balance is None else str(chain.balance),
                 "low": None if chain.balance is None else chain.balance < LOW_BALANCE,
             },
+            "senders": [_sender(row) for row in self._senders()],
+            "alarms": self.alarms(),
             "counts": counts,
         }
 
@@ -80,14 +86,24 @@ class Status:
         lag = (chain.head or 0) - cursor.number
         return [f"indexing is {lag} blocks behind the head"] if lag > MAX_LAG else []
 
+    def alarms(self) -> list[str]:
+        """What a person should look at, although requests are still taken (docs/operations.md)."""
+        senders = self._senders()
+        found = [f"signer {row.signer} has stopped: {row.halted}" for row in senders if row.halted]
+        found += [f"signer {row.signer} has little money: {row.balance} wei" for row in senders if row.low]
+        found += [f"fees are above the ceiling of signer {row.signer}" for row in senders if row.capped]
+        with self._database.read() as session:
+            oldest = session.scalar(_OLDEST)
+        age = self._clock() - oldest if oldest else 0
+        return found + ([f"the oldest operation waits for {age:.0f} s"] if age > MAX_AGE else [])
+
     def gauges(self) -> dict[str, float]:
         """For /metrics; what could not be read is left out."""
         chain, counts = self._chain(), self._counts()
         with self._database.read() as session:
             cursor = projections.cursor(session)
-            oldest = session.scalar(
-                select(func.min(tables.Operation.created_at)).where(tables.Operation.status.in_(WAITING))
-            )
+            oldest = session.scalar(_OLDEST)
+        senders = self._senders()
         found: dict[str, float | None] = {
             "chain_up": float(chain.fault is None),
             "head_block": chain.head,
@@ -99,8 +115,24 @@ class Status:
             "queue_oldest_seconds": max(0.0, self._clock() - oldest) if oldest else 0.0,
             "batches": counts["batches"],
             "events": counts["events"],
+            "reorgs": cursor.reorgs if cursor else None,
+            "deepest_reorg_blocks": cursor.deepest_reorg if cursor else None,
+            "index_lag_blocks": max(0, chain.head - cursor.number) if cursor and chain.head is not None else None,
+            "senders": len(senders),
+            "senders_halted": sum(row.halted is not None for row in senders),
+            "senders_low": sum(row.low for row in senders),
+            "senders_capped": sum(row.capped for row in senders),
+            "send_attempts": sum(row.attempts for row in senders),
+            "fee_bumps": sum(row.bumps for row in senders),
+            "transactions_reverted": sum(row.reverts for row in senders),
+            "base_fee_wei": max((row.base_fee for row in senders), default=None),
         }
         return {name: float(value) for name, value in found.items() if value is not None}
+
+    def _senders(self) -> list[tables.Sender]:
+        with self._database.read() as session:
+            mine = tables.Sender.chain_id == self._domain.chain_id
+            return list(session.scalars(select(tables.Sender).where(mine).order_by(tables.Sender.signer)))
 
     def _counts(self) -> dict[str, int]:
         with self._database.read() as session:
@@ -124,3 +156,16 @@ class Status:
             return _Chain(head, balance, None)
         except Undetermined as error:
             return _Chain(None, None, error.detail)
+
+
+def _sender(row: tables.Sender) -> dict[str, Any]:
+    return {
+        "address": row.signer,
+        "nonce": row.nonce,
+        "balance": row.balance,
+        "low": row.low,
+        "feesCapped": row.capped,
+        "halted": row.halted,
+        "lastAnswer": row.answer,
+        "seenAt": row.seen_at,
+    }

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from provenance import failpoints
 from provenance.errors import StorageUnavailable
 
 BUSY_TIMEOUT_MS = 15_000
@@ -23,6 +24,7 @@ class Database:
         self.url = url
         sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(url) if sqlite else _postgres_engine(url)
+        self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = self.engine if sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @contextmanager
@@ -32,11 +34,23 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session whose transaction holds SQLite's write lock from its start and commits at the end, or leaves nothing."""
+    def write(self, step: str = "write") -> Iterator[Session]:
+        """A session whose transaction holds SQLite's write lock from its start and commits at the end, or leaves nothing.
+
+        `step` names it for fail points: every durable step has one on either side of its commit."""
         engine = self.engine.execution_options(write=True)
-        with _translated(), Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        with _translated(), Session(engine, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+                session.flush()
+                failpoints.reach(f"{step}.before")
+            failpoints.reach(f"{step}.after")
+
+    def fetch(self, statement: Executable, parameters: dict[str, Any]) -> Row[*tuple[Any, ...]] | None:
+        """The one row of one statement, or None. No session and no transaction: a statement is its own snapshot, and this is
+        the way of the routes that everybody asks."""
+        with _translated(), self._single.connect() as connection:
+            return connection.execute(statement, parameters).one_or_none()
 
     def close(self) -> None:
         self.engine.dispose()
@@ -61,7 +75,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("write") else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("write") else "BEGIN")
 
 
 def _postgres_engine(url: str) -> Engine:

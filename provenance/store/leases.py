@@ -2,10 +2,49 @@
 
 from __future__ import annotations
 
+import time
+
 from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from provenance.errors import StorageUnavailable
+from provenance.store.database import Database
 from provenance.store.tables import Lease
+
+
+class Held:
+    """A lease as one owner lives with it: taken when free, prolonged in time, confirmed inside each write that needs it."""
+
+    def __init__(self, database: Database, name: str, owner: str, seconds: int) -> None:
+        self._database, self._name, self._owner, self._seconds = database, name, owner, seconds
+        self._epoch: int | None = None
+        self._renew_at = 0.0
+
+    def hold(self) -> bool:
+        """False while someone else holds it. Written only when a third of the time is gone."""
+        if self._epoch is None or time.monotonic() >= self._renew_at:
+            asked = time.monotonic()
+            with self._database.write("lease.acquire") as session:
+                self._epoch = acquire(session, self._name, self._owner, self._seconds)
+            self._renew_at = asked + self._seconds / 3
+        return self._epoch is not None
+
+    def confirm(self, session: Session) -> bool:
+        """Inside the transaction that acts. Where it was lost, the next `hold` asks anew."""
+        if self._epoch is not None and still_held(session, self._name, self._owner, self._epoch):
+            return True
+        self._epoch = None
+        return False
+
+    def release(self) -> None:
+        """A database that is gone at this moment only means that the lease runs out by itself."""
+        self._epoch = None
+        try:
+            with self._database.write("lease.release") as session:
+                release(session, self._name, self._owner)
+        except StorageUnavailable:
+            pass
 
 
 def acquire(session: Session, name: str, owner: str, seconds: int) -> int | None:
@@ -13,15 +52,23 @@ def acquire(session: Session, name: str, owner: str, seconds: int) -> int | None
     now = database_now(session)
     lease = session.scalar(select(Lease).where(Lease.name == name).with_for_update())
     if lease is None:
-        session.add(Lease(name=name, owner=owner, epoch=1, expires_at=now + seconds))
-        session.flush()  # two firsts at once: the primary key lets one through
-        return 1
+        return _create(session, Lease(name=name, owner=owner, epoch=1, expires_at=now + seconds))
     if lease.owner != owner and lease.expires_at > now:
         return None
     if lease.owner != owner:
         lease.owner, lease.epoch = owner, lease.epoch + 1
     lease.expires_at = now + seconds
     return lease.epoch
+
+
+def _create(session: Session, lease: Lease) -> int | None:
+    """Two firsts at once: the primary key lets one through."""
+    try:
+        with session.begin_nested():
+            session.add(lease)
+    except IntegrityError:
+        return None
+    return 1
 
 
 def still_held(session: Session, name: str, owner: str, epoch: int) -> bool:

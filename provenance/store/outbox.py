@@ -76,3 +76,10 @@ def refuse(session: Session, operation_id: str, expected: OperationStatus, reaso
     values = {"status": OperationStatus.REFUSED, "reason": reason, "detail": detail}
     guard = (Operation.id == operation_id, Operation.status == expected)
     return session.scalar(update(Operation).where(*guard).values(values).returning(Operation.id)) is not None
+
+
+def requeue(session: Session, operation_id: str) -> bool:
+    """Sent becomes accepted again, because its transaction can no longer carry it. False where it was not `sent` any more."""
+    values = {"status": OperationStatus.ACCEPTED, "transaction_id": None, "position": None}
+    guard = (Operation.id == operation_id, Operation.status == OperationStatus.SENT)
+    return session.scalar(update(Operation).where(*guard).values(values).returning(Operation.id)) is not None

@@ -10,7 +10,7 @@ from provenance.core.ledger import VoucherLine
 from provenance.core.rules import OpFacts
 from provenance.core.voucher import State
 from provenance.errors import NotFound
-from provenance.store.tables import Batch, BatchState, BrandState, Cursor, RedeemerState, VoucherState
+from provenance.store.tables import Batch, BatchState, Block, BrandState, Cursor, RedeemerState, VoucherState
 from provenance.store.tiles import TreeReader
 
 
@@ -18,13 +18,26 @@ def cursor(session: Session) -> Cursor | None:
     return session.get(Cursor, 1)
 
 
-def tier(at: Cursor | None, block_number: int | None) -> str:
+def tier(safe: int | None, finalized: int | None, block_number: int | None) -> str:
     """How settled something of this block is: accepted (in no block yet), included, safe or finalized."""
-    if at is None or block_number is None:
+    if block_number is None or safe is None or finalized is None:
         return "accepted"
-    if block_number <= at.finalized:
+    if block_number <= finalized:
         return "finalized"
-    return "safe" if block_number <= at.safe else "included"
+    return "safe" if block_number <= safe else "included"
+
+
+def tier_at(at: Cursor | None, block_number: int | None) -> str:
+    return tier(at.safe, at.finalized, block_number) if at else "accepted"
+
+
+def is_indexed(session: Session, number: int, hash_: bytes) -> bool:
+    """Whether the projections contain this block. Blocks below the last final one are not kept, and cannot change."""
+    at = cursor(session)
+    if at is None or at.number < number:
+        return False
+    kept = session.get(Block, number)
+    return number < at.finalized if kept is None else kept.hash == hash_
 
 
 def line(session: Session, batch_id: bytes, index: int) -> VoucherLine:

@@ -45,7 +45,7 @@ def rewind(session: Session, fork: int) -> None:
     brands = _touched_brands(session, fork)
     session.execute(delete(t.Event).where(gone))
     session.execute(delete(t.Block).where(t.Block.number > fork))
-    remaining = {key: read_events(session, *key) for key in keys}
+    remaining = {key: _voucher_events(session, *key) for key in keys}
     _store_lines(
         session, {key: _Folded(fold_voucher(its), its[-1].block_number) for key, its in remaining.items() if its}
     )
@@ -55,10 +55,29 @@ def rewind(session: Session, fork: int) -> None:
     _count_again(session, {batch_id for batch_id, _ in keys})
 
 
+def keep_blocks(session: Session, newest: Sequence[t.Block], finalized: int) -> None:
+    """Blocks from the last final one up to the newest are kept, to tell where a reorg begins; events keep their own."""
+    session.add_all(newest)
+    old = delete(t.Block).where(t.Block.number < min(finalized, newest[-1].number))
+    session.execute(old, execution_options={"synchronize_session": False})
+
+
+def nonces(session: Session, events: Sequence[ChainEvent]) -> dict[Key, int]:
+    """The transfers so far of every voucher that these events name."""
+    keys = list({(event.batch_id or b"", event.index or 0) for event in events})
+    known = _load_lines(session, keys)
+    return {key: known[key].nonce if key in known else 0 for key in keys}
+
+
 def read_events(session: Session, batch_id: bytes, index: int | None = None) -> list[ChainEvent]:
     """A batch's own events, or one voucher's, in chain order."""
     where = (t.Event.batch_id == batch_id, t.Event.index.is_(None) if index is None else t.Event.index == index)
     return [to_event(row) for row in session.scalars(select(t.Event).where(*where).order_by(t.Event.id))]
+
+
+def _voucher_events(session: Session, batch_id: bytes, index: int) -> list[ChainEvent]:
+    """Without refusals: they fold to nothing, and leave no row behind."""
+    return [event for event in read_events(session, batch_id, index) if event.kind in VOUCHER_KINDS]
 
 
 def to_event(row: t.Event) -> ChainEvent:

@@ -95,6 +95,7 @@ class Operation(Base):
     __table_args__ = (
         Index("ix_operations_queue", "status", "created_at"),
         Index("ix_operations_block", "block_number"),
+        Index("ix_operations_voucher", "batch_id", "index", "nonce"),
         # The reservation: of all operations on one voucher at one nonce, at most one is not refused.
         Index(
             "uq_operations_reservation",
@@ -122,7 +123,6 @@ class Transaction(Base):
     data: Mapped[bytes]
     gas: Mapped[int]
     created_at: Mapped[int]
-    mined_block: Mapped[int | None] = mapped_column(index=True)
 
     __table_args__ = (UniqueConstraint("chain_id", "signer", "nonce"),)
 
@@ -138,6 +138,26 @@ class Attempt(Base):
     tip: Mapped[int]
     created_at: Mapped[int]
     sent_at: Mapped[int | None]
+
+
+class Sender(Base):
+    """A signer as submission last saw it, for people and metrics; while `halted` says why, it signs nothing. Written by
+    submission alone, under the signer's lease; a person lifts `halted`. Balances are decimal text: wei outgrow 8 bytes."""
+
+    __tablename__ = "senders"
+    chain_id: Mapped[int] = mapped_column(primary_key=True)
+    signer: Mapped[str] = mapped_column(ADDRESS, primary_key=True)
+    nonce: Mapped[int]
+    balance: Mapped[str] = mapped_column(String(80))
+    low: Mapped[bool]
+    base_fee: Mapped[int]
+    capped: Mapped[bool]
+    attempts: Mapped[int]
+    bumps: Mapped[int]
+    reverts: Mapped[int]
+    answer: Mapped[str] = mapped_column(String(16))
+    halted: Mapped[str | None] = mapped_column(Text)
+    seen_at: Mapped[int]
 
 
 class Lease(Base):
@@ -176,10 +196,12 @@ class Cursor(Base):
     safe: Mapped[int]
     finalized: Mapped[int]
     halted: Mapped[str | None] = mapped_column(Text)
+    reorgs: Mapped[int] = mapped_column(default=0, server_default="0")
+    deepest_reorg: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Block(Base):
-    """Blocks that hold events, and the last ones that are not final yet. Written by indexing alone."""
+    """Every block from the last final one up to the cursor. Written by indexing alone."""
 
     __tablename__ = "blocks"
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -301,3 +323,47 @@ class IdempotencyRecord(Base):
     status: Mapped[int | None]
     body: Mapped[bytes | None]
     created_at: Mapped[int] = mapped_column(index=True)
+
+
+# ---------------------------------------------------------------------------------------------- webhooks
+
+
+class WebhookEndpoint(Base):
+    """Where somebody wants to be told, and of what. `secret` signs (HMAC needs it in clear). Written by webhooks."""
+
+    __tablename__ = "webhook_endpoints"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(32), index=True)
+    address: Mapped[str | None] = mapped_column(ADDRESS, index=True)
+    url: Mapped[str] = mapped_column(Text)
+    secret: Mapped[str] = mapped_column(Text)
+    kinds: Mapped[list[str]] = mapped_column(JSON)
+    tier: Mapped[str] = mapped_column(String(16))
+    disabled: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[int]
+
+
+class DeliveryStatus(StrEnum):
+    """The comment names who acts next."""
+
+    PENDING = "pending"  # webhooks: send it when it is due
+    DELIVERED = "delivered"  # nobody
+    DEAD = "dead"  # the owner: replay it by hand
+
+
+class WebhookDelivery(Base):
+    """One message to one endpoint. Queued by indexing in the commit of its event; the rest is written by webhooks."""
+
+    __tablename__ = "webhook_deliveries"
+    endpoint_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    message_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    block_number: Mapped[int] = mapped_column(index=True)
+    body: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int]
+    next_at: Mapped[int]
+    answer: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[int]
+    delivered_at: Mapped[int | None]
+
+    __table_args__ = (Index("ix_webhook_deliveries_due", "status", "next_at"),)

@@ -1,0 +1,135 @@
+"""Reads blocks with everything that happened in them, and believes no answer that its own header contradicts.
+
+A node that answers `[]` for logs, or leaves some out, is common (pruned, lagging, behind a cache). The header's logsBloom
+holds every log's address and topics (Yellow Paper, 4.3.1): logs that do not fill it are not all logs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from provenance.chain import reads, wire
+from provenance.chain.reads import Read
+from provenance.chain.registry import Registry
+from provenance.chain.rpc import Rpc
+from provenance.chain.wire import Block, Log
+from provenance.core.encoding import address_bytes, keccak, to_hex
+from provenance.errors import ChainUnavailable, RpcError
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What a node says at one moment, in one request: its chain, its tiers, and its block at the number asked for."""
+
+    chain_id: int
+    head: Block
+    safe: Block
+    finalized: Block
+    there: Block | None
+
+
+def glance(rpc: Rpc, number: int) -> Glance:
+    """Raises ChainUnavailable where the node cannot tell all of it, or contradicts itself."""
+    wanted: list[Read[Any]] = [reads.chain_id(), reads.block("latest"), reads.block("safe"), reads.block("finalized")]
+    chain_id, head, safe, finalized, there = ask(rpc, [*wanted, reads.block(number)])
+    if head is None or safe is None or finalized is None:
+        raise ChainUnavailable(f"{rpc} lacks its own latest, safe or finalized block; is it syncing?")
+    if there is None and number <= head.number:
+        raise ChainUnavailable(f"{rpc} is at block {head.number} but gave no block {number}; asking again")
+    return Glance(chain_id, head, safe, finalized, there)
+
+
+def ask(rpc: Rpc, wanted: Sequence[Read[Any]]) -> list[Any]:
+    """All answers, in one request. Raises the first error among them."""
+    answers = rpc.batch(wanted)
+    for answer in answers:
+        if isinstance(answer, RpcError):
+            raise answer
+    return answers
+
+
+def headers(rpc: Rpc, first: int, last: int) -> list[Block]:
+    """The blocks first … last of one branch: each is the next one's parent. Raises ChainUnavailable where they are not."""
+    answers = rpc.batch(reads.block(number) for number in range(first, last + 1))
+    found = [block for block in answers if isinstance(block, Block)]
+    if len(found) != len(answers):
+        raise ChainUnavailable(f"the node lacks a block between {first} and {last}; asking again")
+    for parent, child in pairwise(found):
+        if child.parent_hash != parent.hash:
+            raise ChainUnavailable(f"blocks {parent.number} and {child.number} are of two branches; asking again")
+    return found
+
+
+def logs_of(registry: Registry, blocks: Sequence[Block]) -> list[Log]:
+    """All logs of the registry in consecutive blocks, in chain order: one request where the node tells all, and by hash
+    where there is but one block."""
+    address = address_bytes(registry.address)
+    if len(blocks) == 1:
+        block = blocks[0]
+        there = holds(block.logs_bloom, address)
+        return list(_checked(registry, block, registry.logs_of_block(block.hash))) if there else []
+    mine: dict[bytes, list[Log]] = defaultdict(list)
+    for entry in registry.logs(blocks[0].number, blocks[-1].number):
+        mine[entry.block_hash].append(entry)
+    logs: list[Log] = []
+    for block in blocks:
+        its = mine.pop(block.hash, [])
+        if its or holds(block.logs_bloom, address):
+            logs += _checked(registry, block, its)
+    if mine:
+        raise ChainUnavailable("the node's logs and blocks do not belong together; asking again")
+    return logs
+
+
+def _checked(registry: Registry, block: Block, logs: Sequence[Log]) -> Sequence[Log]:
+    """Where the bloom holds more than these logs, the block is read whole: other contracts must account for the rest."""
+    held = int.from_bytes(block.logs_bloom, "big")
+    if bloom(logs) == held:
+        return logs
+    every = registry.rpc.read(_every_log(block.hash))
+    if bloom(every) != held:
+        raise ChainUnavailable(f"the node's logs of block {block.number} are not all that its header holds")
+    return [entry for entry in every if entry.address == registry.address]
+
+
+def _every_log(block_hash: bytes) -> Read[list[Log]]:
+    """Of all contracts, in chain order."""
+
+    def decode(value: object) -> list[Log]:
+        found = wire.items(wire.log)(value)
+        if any(entry.block_hash != block_hash for entry in found):
+            raise wire.Malformed("logs of another block")
+        return sorted(found, key=lambda entry: entry.log_index)
+
+    return Read("eth_getLogs", ({"blockHash": to_hex(block_hash)},), decode)
+
+
+# ---------------------------------------------------------------------------------------------- logsBloom
+
+
+def bloom(logs: Iterable[Log]) -> int:
+    """What these logs put into a header's logsBloom, as a big-endian integer of 2048 bits."""
+    filled = 0
+    for entry in logs:
+        filled |= _bits(address_bytes(entry.address))
+        for topic in entry.topics:
+            filled |= _bits(topic)
+    return filled
+
+
+def holds(logs_bloom: bytes, value: bytes) -> bool:
+    """False: no log with this address or topic is in the block. True: probably one is."""
+    bits = _bits(value)
+    return int.from_bytes(logs_bloom, "big") & bits == bits
+
+
+@lru_cache(maxsize=1 << 16)
+def _bits(value: bytes) -> int:
+    """Three bits, by the low 11 bits of the first three 16-bit words of the keccak (Yellow Paper, 4.3.1)."""
+    digest = keccak(value)
+    return sum({1 << (int.from_bytes(digest[i : i + 2], "big") & 2047) for i in (0, 2, 4)})

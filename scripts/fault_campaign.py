@@ -1,0 +1,160 @@
+"""The fault campaigns at full length: `python -m scripts.fault_campaign [--scale 1.0] [name …]`; figures go to a JSON file.
+
+Each is what `tests/faults` runs in short. A campaign that finds a fault raises, and its figure says so.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tests.faults.anvil import Anvil
+from tests.faults.invariants import check
+from tests.faults.killing import INDEXER_POINTS, SUBMITTER_POINTS, Campaign, IndexerCampaign
+from tests.faults.nursery import Nursery
+from tests.faults.postgres import Postgres
+from tests.faults.reorging import Reorgs
+from tests.faults.world import World
+
+WORLD_KILLS = 100
+WORLD_REORGS = 50
+"""A new chain after so many: a history of hours would slow down the checking, not the checked."""
+
+Figures = dict[str, Any]
+
+
+class Ground:
+    """Where campaigns take place: directories, nodes, databases, and their end."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory, self._number = directory, 0
+        self.nursery = Nursery(directory)
+        self.postgres = Postgres(directory / "postgres")
+        self._open: list[tuple[World, Anvil]] = []
+
+    def world(self, database: str = "sqlite", *options: str) -> tuple[World, Path]:
+        self.clear()
+        self._number += 1
+        place = self.directory / str(self._number)
+        place.mkdir()
+        anvil = Anvil(place / "anvil.log", *options)
+        url = self.postgres.create() if database == "postgres" else f"sqlite:///{place}/world.db"
+        self._open.append((World(anvil, place, url), anvil))
+        return self._open[-1][0], place
+
+    def clear(self) -> None:
+        for world, anvil in self._open:
+            world.close()
+            anvil.kill()
+        self._open.clear()
+
+    def close(self) -> None:
+        self.clear()
+        self.nursery.close()
+        self.postgres.stop()
+
+
+def kill_submitter(ground: Ground, scale: float) -> Figures:
+    kills = included = fed = 0
+    struck: dict[str, int] = {}
+    for round_ in range(max(1, round(10 * scale))):
+        world, place = ground.world("postgres" if round_ % 2 else "sqlite")
+        campaign = Campaign(world, ground.nursery, place, seed=round_)
+        batch = world.mint(1500)
+        campaign.at_random(batch, WORLD_KILLS - 2 * len(SUBMITTER_POINTS))
+        for point in SUBMITTER_POINTS:
+            campaign.at_point(batch, point, 2)
+        tally = campaign.finish()
+        assert tally.included == campaign.fed + 1
+        kills, fed, included = kills + campaign.kills, fed + campaign.fed, included + tally.included - 1
+        for point, count in campaign.struck.items():
+            struck[point] = struck.get(point, 0) + count
+    return {"kills": kills, "acknowledged": fed, "happened": included, "lost": fed - included, "twice": 0, "at": struck}
+
+
+def kill_control(ground: Ground, scale: float) -> Figures:
+    """Must double."""
+    world, place = ground.world()
+    campaign = Campaign(world, ground.nursery, place, part="naive")
+    batch = world.mint(1500)
+    campaign.at_random(batch, round(100 * scale))
+    assert campaign.doubled(), "the control passed: the campaign proves nothing"
+    return {"kills": campaign.kills, "twice": campaign.doubled()}
+
+
+def kill_indexer(ground: Ground, scale: float) -> Figures:
+    kills = reorgs = 0
+    for round_ in range(3):
+        world, place = ground.world()
+        campaign = IndexerCampaign(world, ground.nursery, place, seed=round_)
+        campaign.strike(round((100 - 4 * len(INDEXER_POINTS)) * scale))
+        for point in INDEXER_POINTS:
+            campaign.strike_point(point, max(1, round(4 * scale)))
+        campaign.finish()
+        kills, reorgs = kills + campaign.kills, reorgs + campaign.reorgs
+    return {"kills": kills, "reorgs": reorgs, "differences": 0}
+
+
+def reorgs(ground: Ground, scale: float) -> Figures:
+    wanted, struck, operations = round(1000 * scale), 0, 0
+    manners: dict[str, int] = {}
+    while struck < wanted:
+        world, _ = ground.world("postgres" if (struck // WORLD_REORGS) % 2 else "sqlite")
+        strikes = Reorgs(world, random.Random(struck), vouchers=600)
+        for _ in range(min(WORLD_REORGS, wanted - struck)):
+            manner = strikes.strike_at_random()
+            manners[manner] = manners.get(manner, 0) + 1
+            struck += 1
+        operations += check(world).operations
+    return {"reorgs": struck, "manners": manners, "operations": operations, "differences": 0}
+
+
+CAMPAIGNS: dict[str, Callable[[Ground, float], Figures]] = {
+    "kill_submitter": kill_submitter,
+    "kill_control": kill_control,
+    "kill_indexer": kill_indexer,
+    "reorgs": reorgs,
+}
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(CAMPAIGNS)))
+@click.option("--scale", default=1.0, help="1.0: the full figures")
+@click.option("--out", default="test-artifacts/faults.json", type=click.Path(path_type=Path))
+def main(names: tuple[str, ...], scale: float, out: Path) -> None:
+    """Runs the campaigns, all of them without NAMES. Exit status 1 where one found a fault."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figures: dict[str, Figures] = json.loads(out.read_text()) if out.exists() else {}
+    with tempfile.TemporaryDirectory(prefix="faults-") as directory:
+        ground = Ground(Path(directory))
+        try:
+            for name in names or CAMPAIGNS:
+                begin = time.monotonic()
+                figures[name] = _run(CAMPAIGNS[name], ground, scale)
+                figures[name]["seconds"] = round(time.monotonic() - begin)
+                out.write_text(json.dumps(figures, indent=2) + "\n")
+                click.echo(f"{name}: {json.dumps(figures[name])}")
+        finally:
+            ground.close()
+    if any("fault" in figure for figure in figures.values()):
+        raise SystemExit(1)
+
+
+def _run(campaign: Callable[[Ground, float], Figures], ground: Ground, scale: float) -> Figures:
+    try:
+        return campaign(ground, scale)
+    except Exception as error:  # the figure of a campaign that failed is its fault
+        traceback.print_exc()
+        return {"fault": f"{type(error).__name__}: {error}"[:500]}
+
+
+if __name__ == "__main__":
+    main()

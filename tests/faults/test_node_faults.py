@@ -1,0 +1,114 @@
+"""A node that is down, hung, broken or lying: typed errors, back at once when it is well again, nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from provenance import worker
+from provenance.errors import ChainUnavailable, ProvenanceError, Undetermined
+from provenance.services.indexing import Indexing
+from provenance.services.submission import Submission
+from tests.faults.conftest import NewWorld
+from tests.faults.invariants import check
+from tests.faults.proxy import NO_ANSWER, Mode, Proxy, wait_until
+from tests.faults.reorging import snapshot
+from tests.faults.world import World
+
+BACK_WITHIN = 30.0
+
+
+@pytest.fixture
+def behind(new_world: NewWorld, proxy: Proxy) -> World:
+    """A world that sees its node through the proxy, and gives up after a second."""
+    return new_world(rpc_urls=[proxy.url], rpc_timeout=1)
+
+
+def rounds(world: World, indexing: Indexing, submission: Submission, count: int) -> list[ProvenanceError]:
+    """Whatever is not an error of ours goes through, and fails the test."""
+    errors: list[ProvenanceError] = []
+    for _ in range(count):
+        for step in (indexing, submission):
+            begin = time.monotonic()
+            try:
+                step.tick()
+            except Undetermined as error:
+                errors.append(error)
+            assert time.monotonic() - begin < BACK_WITHIN
+    return errors
+
+
+def test_no_answer_is_an_error_of_ours_and_nothing_is_lost(behind: World, proxy: Proxy) -> None:
+    """Every mode in turn, on one world: none may leave anything behind for the next."""
+    batch, indexing, submission = behind.mint(len(NO_ANSWER)), behind.indexing(), behind.submission()
+    for place, mode in enumerate(NO_ANSWER):
+        behind.redeem(batch, place)
+        with proxy.doing(mode):
+            errors = rounds(behind, indexing, submission, 1)
+        assert errors, f"{mode} was taken for an answer"
+        rounds(behind, indexing, submission, 2)
+    submission.close()
+    behind.settle()
+    assert check(behind).included == len(NO_ANSWER) + 1
+
+
+SENDING = (Mode.LANDED_502, Mode.LANDED_RESET, Mode.HANG, Mode.RESET, Mode.NULL, Mode.ERROR, Mode.WRONG_ID, Mode.HTML)
+
+
+def test_a_send_without_an_answer_is_repeated_with_the_same_bytes(behind: World, proxy: Proxy) -> None:
+    batch, indexing, submission = behind.mint(len(SENDING)), behind.indexing(), behind.submission()
+    for place, mode in enumerate(SENDING):
+        behind.redeem(batch, place)
+        with proxy.doing(mode, only=["eth_sendRawTransaction"]):
+            rounds(behind, indexing, submission, 2)
+        rounds(behind, indexing, submission, 2)
+    submission.close()
+    behind.settle()
+    tally = check(behind)
+    assert proxy.landed >= 2
+    assert (tally.included, tally.transactions) == (len(SENDING) + 1, len(SENDING) + 1)
+
+
+@pytest.mark.parametrize("mode", [Mode.EMPTY_LOGS, Mode.MISSING_LOG])
+def test_logs_that_the_header_contradicts_are_not_believed(behind: World, proxy: Proxy, mode: Mode) -> None:
+    batch = behind.mint(3)
+    for place in range(3):
+        behind.redeem(batch, place)
+    submission, indexing, before = behind.submission(), behind.indexing(), snapshot(behind)["events"]
+    submission.tick()
+    wait_until(lambda: behind.anvil.number() > behind.cursor(), 5, "mined")
+    with proxy.doing(mode, only=["eth_getLogs"]):
+        for _ in range(3):
+            with pytest.raises(ChainUnavailable, match="not all that its header holds"):
+                indexing.tick()
+    assert snapshot(behind)["events"] == before
+    submission.close()
+    behind.settle()
+    check(behind)
+
+
+@pytest.mark.parametrize("manner", ["hung", "down"])
+def test_an_outage_under_load_loses_nothing(behind: World, proxy: Proxy, manner: str) -> None:
+    batch, stop = behind.mint(40), threading.Event()
+    steps = [behind.indexing(), behind.submission()]
+    thread = threading.Thread(target=worker.run, args=(steps, stop))
+    thread.start()
+    try:
+        if manner == "hung":
+            behind.anvil.pause()
+        else:
+            proxy.mode = Mode.RESET
+        for place in range(40):
+            behind.redeem(batch, place)
+            time.sleep(0.05)
+    finally:
+        behind.anvil.go_on()
+        proxy.mode = Mode.PASS
+    took = wait_until(lambda: not behind.services.tracking.queue()[0], BACK_WITHIN, "caught up after the outage")
+    stop.set()
+    thread.join(10)
+    behind.settle()
+    assert check(behind).included == 41
+    assert took < BACK_WITHIN

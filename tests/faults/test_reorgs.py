@@ -1,0 +1,179 @@
+"""Reorgs: SQL = a fresh re-index = the contract, and every acknowledged operation settles again, once."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from provenance.chain import calldata
+from provenance.errors import Halted, ProvenanceError
+from provenance.store.tables import Attempt, Cursor, Operation, OperationStatus
+from tests.faults.anvil import Anvil
+from tests.faults.conftest import NewWorld
+from tests.faults.invariants import check
+from tests.faults.reorging import Reorgs, snapshot
+from tests.faults.world import World
+
+
+@pytest.mark.parametrize("manner", ["dropped", "moved", "shorter"])
+def test_a_reorg_leaves_no_trace(world: World, manner: str) -> None:
+    reorgs = Reorgs(world, random.Random(manner))
+    for depth in (1, 2, 5, 30):
+        reorgs.strike(manner, depth)
+    assert reorgs.rewound == 4
+    check(world)
+
+
+def test_random_reorgs_leave_no_trace(new_world: NewWorld, database_url: str) -> None:
+    reorgs = Reorgs(new_world(database_url), random.Random(7))
+    for _ in range(10):
+        reorgs.strike_at_random()
+    check(reorgs.world)
+
+
+def test_a_nonce_that_went_to_another_transaction_stops_the_signer_until_a_person_looks(world: World) -> None:
+    """Whoever has our key signs the same nonce in the new branch: nothing of ours is sent, nothing is lost."""
+    batch = world.mint(5)
+    world.redeem(batch, 0)
+    world.settle()
+    taken = int(world.anvil.rpc("eth_getTransactionCount", world.relayers[0].address, "latest"), 16) - 1
+    foreign = {"nonce": taken, "to": world.brand.address, "value": 1, "gas": 21_000, "data": b""}
+    raw, _ = world.relayers[0].sign_transaction(
+        {"type": 2, "chainId": 31337, "maxFeePerGas": 10**11, "maxPriorityFeePerGas": 10**9, **foreign}
+    )
+    world.anvil.reorg(1, [("0x" + raw.hex(), 0)])
+    submission = world.submission(limits=impatient())
+    world.indexing().tick()
+    with pytest.raises(Halted, match="somebody else signs"):
+        submission.tick()
+    world.redeem(batch, 1)
+    with pytest.raises(Halted):
+        submission.tick()
+    assert world.services.status.gauges()["senders_halted"] == 1
+    world.anvil.mine(70)  # the foreign transaction is final: ours can never be mined
+    while world.indexing().tick():
+        pass
+    assert submission.resume() == 1
+    submission.close()
+    world.settle()
+    with world.database.read() as session:
+        assert {o.status for o in session.scalars(select(Operation))} == {OperationStatus.INCLUDED}
+
+
+def impatient():
+    from dataclasses import replace
+
+    from provenance.core.sending import Patience
+    from tests.faults.world import QUICK
+
+    return replace(QUICK, patience=Patience(foreign_after=0.0))
+
+
+def test_a_node_that_lags_is_waited_for_and_not_believed(world: World) -> None:
+    batch = world.mint(5)
+    world.redeem(batch, 0)
+    world.settle()
+    indexing, before = world.indexing(behind_seconds=60.0), snapshot(world)
+    world.anvil.rpc("anvil_rollback", 1)
+    for _ in range(5):
+        assert not indexing.tick()
+    assert snapshot(world) == before
+
+
+@pytest.fixture
+def final_node(tmp_path: Path):
+    """A block is final after two."""
+    node = Anvil(tmp_path / "final.log", "--slots-in-an-epoch", "1")
+    yield node
+    node.stop()
+
+
+@pytest.mark.parametrize("manner", ["reorg", "rollback", "reset", "chain id"])
+def test_beyond_finality_it_halts_and_writes_nothing(final_node: Anvil, tmp_path: Path, manner: str) -> None:
+    world = World(final_node, tmp_path, f"sqlite:///{tmp_path}/final.db")
+    try:
+        batch = world.mint(5)
+        world.redeem(batch, 0)
+        world.settle()
+        final_node.mine(5)
+        world.settle()
+        world.redeem(batch, 1)
+        before = snapshot(world)
+        break_finality(final_node, manner)
+        refuse_everything(world)
+        assert snapshot(world) == before
+        assert world.services.status.faults()
+    finally:
+        world.close()
+
+
+def break_finality(node: Anvil, manner: str) -> None:
+    if manner == "reorg":
+        node.reorg(4)
+    elif manner == "rollback":
+        node.rpc("anvil_rollback", 5)
+    elif manner == "reset":
+        node.rpc("anvil_reset")
+    else:
+        node.rpc("anvil_setChainId", 424242)
+
+
+def refuse_everything(world: World) -> None:
+    indexing, submission = world.indexing(), world.submission()
+    for step in (indexing, submission, indexing, submission):
+        try:
+            assert not step.tick()
+        except ProvenanceError:
+            continue
+    submission.close()
+
+
+def test_an_operation_that_builds_on_another_waits_for_it_after_a_reorg(world: World) -> None:
+    """A mint, a transfer and a redemption on it, all orphaned: simulated at once, the later ones would be refused."""
+    batch = world.mint(3)
+    secret = world.transfer(batch, 0)
+    world.settle()
+    world.redeem(batch, 0, secret=secret, nonce=1)
+    indexing = world.indexing()
+    world.anvil.reorg(2)
+    while world.cursor() != world.anvil.number() or indexing.tick():
+        indexing.tick()
+    world.settle()
+    assert check(world).included == 3
+
+
+def test_a_refusal_that_a_reorg_undid_is_decided_again(world: World) -> None:
+    """Refused on the chain because the right was taken away one block before; that block disappears."""
+    batch = world.mint(3)
+    world.redeem(batch, 0)
+    submission, indexing = world.submission(), world.indexing()
+    world.anvil.rpc("evm_setAutomine", False)
+    world.send(world.brand, calldata.encode_withdraw_redeemer(world.redeemer.address), mined=False)
+    submission.tick()  # simulated at the cursor: it will execute
+    world.anvil.mine()
+    while indexing.tick():
+        pass
+    with world.database.read() as session:
+        refused = session.scalar(select(Operation).where(Operation.kind == "redeem"))
+        assert refused is not None
+        assert (refused.status, refused.reason) == (OperationStatus.REFUSED, "redeemer_not_authorized")
+    world.anvil.rpc("evm_setAutomine", True)
+    world.anvil.reorg(1)
+    submission.close()
+    world.settle()
+    assert check(world).included == 2
+
+
+def test_the_depth_and_number_of_reorgs_are_told(world: World) -> None:
+    world.mint(2)
+    world.anvil.mine(5)
+    world.settle()
+    world.anvil.reorg(3)
+    world.settle()
+    with world.database.read() as session:
+        cursor = session.get_one(Cursor, 1)
+        assert (cursor.reorgs, cursor.deepest_reorg) == (1, 3)
+        assert session.scalars(select(Attempt)).all()
