@@ -204,6 +204,47 @@ def test_a_revoked_voucher_is_refused_to_the_buyer(world, person, keystore, tmp_
     expect(check(person(), batch.key(2))).to_have_attribute("data-verdict", "sealed")
 
 
+def test_a_claim_that_is_refused_leaves_the_old_key_alive(world, person):
+    """Meanwhile the voucher was revoked: the page says that nothing happened, and what the chain says now."""
+    batch = world.mint(1)
+    page = person()
+    page.goto(f"{world.url}/v#{batch.key(0)}")
+    page.click("[data-claim]")
+    new = page.locator("[data-new-key]").get_attribute("data-new-key")
+    world.revoke(batch, 0)
+    page.click("[data-keep=copy]")
+    page.fill("#tail", new[-4:])
+    page.click("[data-rekey-confirm]")
+    expect(page.locator("[data-rekey] .fault")).to_contain_text("This did not happen: Its supplier has revoked it.")
+    page.click("[data-rekey] > button")
+    expect(page.locator(".verdict")).to_have_attribute("data-verdict", "revoked")
+
+
+def test_an_answer_that_gets_lost_is_asked_for_again_and_happens_once(world, person):
+    batch = world.mint(1)
+    page = person()
+    page.goto(f"{world.url}/v#{batch.key(0)}")
+    sent = []
+
+    def lose_the_first_answer(route):
+        sent.append((route.request.headers["idempotency-key"], route.request.post_data))
+        answer = route.fetch()  # it reaches the service
+        route.fulfill(response=answer) if len(sent) > 1 else route.abort()
+
+    page.route("**/v1/transfers", lose_the_first_answer)
+    page.click("[data-claim]")
+    new = page.locator("[data-new-key]").get_attribute("data-new-key")
+    page.click("[data-keep=copy]")
+    page.fill("#tail", new[-4:])
+    page.click("[data-rekey-confirm]")
+    expect(page.locator("[data-rekey] .fault")).to_contain_text("may or may not have happened")
+    page.click("[data-rekey] .fault button")
+    expect(page.locator(".verdict")).to_have_attribute("data-standing", "current")
+    assert len(sent) == 2
+    assert sent[0] == sent[1]
+    assert world.services.catalogue.voucher(batch.id(0)).nonce == 1
+
+
 def test_two_terminals_at_once_redeem_once(world, person):
     batch = world.mint(1)
     terminals = [person(role, "/redeem") for role in ("redeemer", "redeemer2")]
