@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run test check lock clean
+.PHONY: help run test check bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -21,7 +21,7 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 
-run: $(VENV)/.runtime ## start the service on an embedded chain and SQLite, with demo data
+run: $(VENV)/.runtime api/web/dist/manifest.json ## start the service on an embedded chain and SQLite, with demo data
 	@$(BIN)/provenance demo
 
 test: $(VENV)/.dev ## pass all tests
@@ -30,9 +30,16 @@ test: $(VENV)/.dev ## pass all tests
 check: $(VENV)/.dev ## style, types, layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
+bench: $(VENV)/.dev ## every figure, as ratios side by side (long)
+	$(BIN)/python -m scripts.bench_gas
+	$(BIN)/python -m scripts.bench_minting
+	$(BIN)/python -m scripts.bench_server --postgres
+	$(BIN)/python -m scripts.bench_http
+	$(BIN)/python -m scripts.bench_pages
+
 lock: ## pin every dependency again (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet pyproject.toml -o requirements.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet pyproject.toml --group dev -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet pyproject.toml --group build -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet pyproject.toml --group build --group dev -o requirements-dev.lock
 
 -include contracts/contracts.mk api/web/web.mk tests/faults/faults.mk
 

@@ -14,23 +14,33 @@ from flask_openapi import Info, OpenAPI
 from werkzeug.exceptions import BadRequest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import batches, events, operations, problems, rpc, status, vouchers
+from api import (
+    audits,
+    batches,
+    csp,
+    events,
+    operations,
+    pages,
+    problem_types,
+    problems,
+    rpc,
+    status,
+    vouchers,
+    webhooks,
+)
 from api.auth import caller
 from api.problems import Unsendable
 from api.schemas import Problem
+from provenance.errors import Unauthorized
 from provenance.wiring import Services
 
 log = structlog.get_logger("api")
 
 MAX_JSON = 1024 * 1024
+FORMS = ("/v1/batches", "/sign-in", "/sign-out")
+"""Where a POST is a form; everywhere else it is JSON."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
-_CSP = (
-    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; object-src 'none'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
-_DOCS_CSP = (
-    _CSP.replace("'wasm-unsafe-eval'", "'unsafe-inline'") + "; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
-)
 
 
 def create_app(services: Services) -> OpenAPI:
@@ -43,6 +53,7 @@ def create_app(services: Services) -> OpenAPI:
         validation_error_model=Problem,
         validation_error_callback=problems.from_validation,
         doc_prefix="/docs",
+        static_folder=None,
     )
     app.openapi_version = "3.1.0"
     app.config["MAX_CONTENT_LENGTH"] = MAX_JSON
@@ -51,24 +62,30 @@ def create_app(services: Services) -> OpenAPI:
     if services.settings.trusted_proxies:
         hops = services.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    _limit(app, services.settings.rate_limit)
-    for module in (batches, vouchers, operations, events, rpc):
-        app.register_api(module.blueprint)
     metrics = status.register(app)
+    app.before_request(lambda: _begin(metrics))  # first, so that even a refusal by the limiter has its Request-Id
+    _limit(app, services.settings.rate_limit, services.settings.rate_storage)
+    app.before_request(_authenticate)
+    for module in (batches, vouchers, operations, events, audits, rpc, webhooks):
+        app.register_api(module.blueprint)
+    pages.register(app)
     problems.register(app)
-    app.before_request(lambda: _begin(metrics))
     app.before_request(_check_json)
     app.after_request(_finish)
     app.add_url_rule("/docs", "docs", lambda: redirect("/docs/swagger"))
+    app.add_url_rule("/docs/errors", "problem_types", problem_types.page)
     app.add_url_rule("/openapi.json", "openapi_json", lambda: redirect("/docs/openapi.json"))
     return app
 
 
-def _limit(app: OpenAPI, rate: str) -> None:
-    """By API key, else by address. An empty rate switches it off."""
+def _limit(app: OpenAPI, rate: str, storage: str) -> None:
+    """By API key, else by address, so that guessing keys is limited too. An empty rate switches it off."""
 
     def who() -> str:
-        found = caller()
+        try:
+            found = caller()
+        except Unauthorized:
+            found = None
         return found.key_id if found else request.remote_addr or "unknown"
 
     Limiter(
@@ -77,7 +94,7 @@ def _limit(app: OpenAPI, rate: str) -> None:
         default_limits=[rate] if rate else [],
         headers_enabled=True,
         enabled=bool(rate),
-        storage_uri="memory://",
+        storage_uri=storage,
     )
 
 
@@ -87,9 +104,14 @@ def _begin(metrics: status.Metrics) -> None:
     g.started, g.metrics = time.monotonic(), metrics
 
 
+def _authenticate() -> None:
+    """A key that is not valid is refused on every route, never silently ignored."""
+    caller()
+
+
 def _check_json() -> ResponseReturnValue | None:
     """415 and 400 before any model sees the body."""
-    if request.method != "POST" or request.path == "/v1/batches" or request.url_rule is None:
+    if request.method != "POST" or request.path in FORMS or request.url_rule is None:
         return None
     if not request.is_json:
         raise Unsendable(415, problems.HTTP_DETAILS[415], "unsupported_media_type")
@@ -103,7 +125,8 @@ def _check_json() -> ResponseReturnValue | None:
 def _finish(response: Response) -> Response:
     seconds = time.monotonic() - g.get("started", time.monotonic())
     response.headers["Request-Id"] = g.get("request_id", "")
-    response.headers["Content-Security-Policy"] = _DOCS_CSP if request.path.startswith("/docs") else _CSP
+    policy = csp.DOCS if request.path.startswith("/docs") else csp.STRICT
+    response.headers.setdefault("Content-Security-Policy", policy)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Permissions-Policy"] = "camera=(self)"

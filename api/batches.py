@@ -14,6 +14,7 @@ from api import representation
 from api.auth import require, services
 from api.problems import Unsendable
 from api.schemas import BatchAnswer, BatchPath, BatchQuery, ListAnswer, OperationAnswer
+from provenance.core.encoding import parse_address
 from provenance.core.fingerprint import LEAF_BYTES
 from provenance.core.statements import Mint, SignedStatement
 from provenance.errors import InvalidInput
@@ -78,8 +79,10 @@ def create() -> Response:
 @blueprint.get("", summary="Batches, newest first", responses={200: ListAnswer})
 def index(query: BatchQuery) -> Response:
     after, before = (bytes.fromhex(edge) if edge else None for edge in (query.starting_after, query.ending_before))
-    found = services().catalogue.batches(query.limit + 1, after, before, query.supplier)
-    return representation.listing([representation.batch(view) for view in found], query.limit)
+    supplier = parse_address(query.supplier, field="supplier") if query.supplier else None
+    found = services().catalogue.batches(query.limit + 1, after, before, supplier)
+    views = [representation.batch(view) for view in found]
+    return representation.listing(views, query.limit, backward=before is not None)
 
 
 @blueprint.get("/<batch_id>", summary="One batch, with counts by state", responses={200: BatchAnswer})

@@ -29,11 +29,12 @@ def index(query: EventQuery) -> Response:
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
         return _csv(wanted)
     found = services().history.events(wanted, query.limit + 1, query.starting_after, query.ending_before)
-    return representation.listing([EventAnswer.model_validate(event) for event in found], query.limit)
+    answers = [EventAnswer.model_validate(event) for event in found]
+    return representation.listing(answers, query.limit, backward=query.ending_before is not None)
 
 
 def _filter(query: EventQuery) -> EventFilter:
-    voucher = VoucherId.parse(query.voucher) if query.voucher else None
+    voucher = VoucherId.parse(query.voucher, field="voucher") if query.voucher else None
     batch = bytes.fromhex(query.batch) if query.batch else None
     return EventFilter(
         batch_id=voucher.batch_id if voucher else batch,
@@ -66,4 +67,4 @@ def _lines(wanted: EventFilter) -> Iterator[str]:
 
 def _harmless(value: object) -> object:
     """A brand chooses its own name: a spreadsheet must not take it for a formula (OWASP, CSV injection)."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else value

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
 
-from flask import Response, request
+from flask import Response, json, request
 
 from api.auth import caller, services
 from api.problems import Unsendable
+from api.representation import location
 from provenance.services.access import Answer
 
 MAX_LENGTH = 255
@@ -26,9 +27,7 @@ def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
         access = services().access
         first = access.begin(scope, key, hashlib.sha256(request.get_data()).digest())
         if first is not None:
-            replay = Response(first.body, first.status, mimetype="application/json")
-            replay.headers["Idempotent-Replayed"] = "true"
-            return replay
+            return _replay(first)
         try:
             response = view(*args, **kwargs)
         except BaseException:
@@ -38,6 +37,13 @@ def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
         return response
 
     return wrapper
+
+
+def _replay(first: Answer) -> Response:
+    response = Response(first.body, first.status, mimetype="application/json")
+    response.headers["Location"] = location(json.loads(first.body)["id"])
+    response.headers["Idempotent-Replayed"] = "true"
+    return response
 
 
 def _key() -> str:

@@ -57,14 +57,14 @@ def redemption(body: RedeemBody) -> Response:
 @idempotent
 def revocation(body: RevokeBody) -> Response:
     who = require(Role.SUPPLIER, Role.BRAND)
-    return _accepted(services().revocations.accept_revoke(_signed(body), who.key_id))
+    return _accepted(services().revocations.accept_revoke(_signed(body), who.address, who.key_id))
 
 
 @blueprint.post("/suspensions", summary="Suspend a batch's redemptions, or lift that", security=KEY, responses=ACCEPTED)
 @idempotent
 def suspension(body: SuspendBody) -> Response:
     who = require(Role.BRAND, Role.SUPPLIER)
-    return _accepted(services().revocations.accept_suspend(_signed(body), who.key_id))
+    return _accepted(services().revocations.accept_suspend(_signed(body), who.address, who.key_id))
 
 
 @blueprint.get("/operations/<operation_id>", summary="How far an operation has come", responses={200: OperationAnswer})

@@ -52,7 +52,7 @@ class Unsendable(HTTPException):
 
 
 def problem(status: int, title: str, detail: str, code: str, faults: list[dict[str, Any]] | None = None) -> Response:
-    """The one shape of every error answer."""
+    """The one shape of every error answer; in ASCII, since a field's name may hold what UTF-8 cannot (lone surrogates)."""
     body = {
         "type": f"/docs/errors#{code}",
         "title": title,
@@ -63,7 +63,7 @@ def problem(status: int, title: str, detail: str, code: str, faults: list[dict[s
         "request_id": g.get("request_id"),
         "errors": faults or [],
     }
-    response = Response(json.dumps(body, ensure_ascii=False), status, mimetype="application/problem+json")
+    response = Response(json.dumps(body, ensure_ascii=True), status, mimetype="application/problem+json")
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_SECONDS)
     if status == 401:
@@ -104,7 +104,8 @@ def from_validation(error: ValidationError) -> Response:
 
 
 def from_unknown(error: Exception) -> Response:
-    log.error("unexpected_error", path=request.path, kind=type(error).__name__, exc_info=error)
+    route = request.url_rule.rule if request.url_rule else None
+    log.error("unexpected_error", route=route, kind=type(error).__name__, exc_info=error)
     return problem(500, "Something went wrong here", "this is our fault; quote the request_id to us", "internal_error")
 
 

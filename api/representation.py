@@ -20,17 +20,22 @@ def answer(model: BaseModel, status: int = 200) -> Response:
     return Response(model.model_dump_json(by_alias=True), status, mimetype="application/json")
 
 
-def listing(models: Sequence[BaseModel], limit: int) -> Response:
-    """`models` holds one more than `limit` where there are more: that one is cut off."""
-    data = [model.model_dump(mode="json", by_alias=True) for model in models[:limit]]
+def listing(models: Sequence[BaseModel], limit: int, *, backward: bool = False) -> Response:
+    """`models` holds one more than `limit` where there are more: the one farthest from where the page began is cut off."""
+    shown = models[-limit:] if backward and limit else models[:limit]
+    data = [model.model_dump(mode="json", by_alias=True) for model in shown]
     body = schemas.ListAnswer(url=request.path, has_more=len(models) > limit, data=data)
     return answer(body)
 
 
 def operation(view: OperationView, status: int) -> Response:
     response = answer(schemas.OperationAnswer.model_validate(view), status)
-    response.headers["Location"] = f"/v1/operations/{view.id}"
+    response.headers["Location"] = location(view.id)
     return response
+
+
+def location(operation_id: str) -> str:
+    return f"/v1/operations/{operation_id}"
 
 
 def batch(view: BatchView) -> schemas.BatchAnswer:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, request
+from flask import Response, json, request
 from flask_openapi import APIBlueprint, Tag
 
-from api import representation
 from api.auth import services
 from provenance.errors import ChainUnavailable, RpcError
 
 MAX_BATCH = 20
+DEAD, DEAD_DETAIL = -32002, "the node did not answer an earlier call of this batch"
 METHODS = frozenset(
     {
         "eth_blockNumber",
@@ -37,16 +37,36 @@ blueprint = APIBlueprint("rpc", __name__, abp_tags=[Tag(name="rpc")])
 def rpc() -> Response:
     calls = request.get_json()
     if not isinstance(calls, list):
-        return representation.document(_one(calls))
+        return _document(_one(calls))
     if not 0 < len(calls) <= MAX_BATCH:
-        return representation.document(_error(None, -32600, f"a batch has 1 to {MAX_BATCH} calls"))
-    return representation.document([_one(call) for call in calls])
+        return _document(_error(None, -32600, f"a batch has 1 to {MAX_BATCH} calls"))
+    answers: list[dict[str, Any]] = []
+    for call in calls:
+        answers.append(_error(_identity(call), DEAD, DEAD_DETAIL) if _is_dead(answers) else _one(call))
+    return _document(answers)
+
+
+def _document(value: object) -> Response:
+    """In ASCII: what strangers or the node say may hold what UTF-8 cannot (lone surrogates)."""
+    return Response(json.dumps(value, ensure_ascii=True), mimetype="application/json")
+
+
+def _is_dead(answers: list[dict[str, Any]]) -> bool:
+    """One call of a batch has waited out its time: the others need not."""
+    return bool(answers) and answers[-1].get("error", {}).get("code") == DEAD
+
+
+def _identity(call: Any) -> int | str | None:
+    identity = call.get("id") if isinstance(call, dict) else None
+    return identity if isinstance(identity, int | str) and not isinstance(identity, bool) else None
 
 
 def _one(call: Any) -> dict[str, Any]:
     if not isinstance(call, dict) or not isinstance(call.get("method"), str):
         return _error(None, -32600, "a call is an object with jsonrpc, id, method and params")
-    identity, method, params = call.get("id"), call["method"], call.get("params", [])
+    identity, method, params = _identity(call), call["method"], call.get("params", [])
+    if call.get("id") is not None and identity is None:
+        return _error(None, -32600, "an id is a number or a string")
     if method not in METHODS:
         return _error(identity, -32601, f"{method[:60]} is not among the read-only methods offered here")
     if not isinstance(params, list) or not _about_registry(method, params):
@@ -56,7 +76,7 @@ def _one(call: Any) -> dict[str, Any]:
     except RpcError as error:
         return _error(identity, error.rpc_code or -32000, error.detail, error.data)
     except ChainUnavailable as error:
-        return _error(identity, -32002, error.detail)
+        return _error(identity, DEAD, error.detail)
     return {"jsonrpc": "2.0", "id": identity, "result": result}
 
 
@@ -65,12 +85,14 @@ def _about_registry(method: str, params: list[Any]) -> bool:
     if method not in ("eth_call", "eth_getLogs"):
         return True
     subject = params[0] if params and isinstance(params[0], dict) else {}
-    address = subject.get("to" if method == "eth_call" else "address")
-    return isinstance(address, str) and address.lower() == services().registry.address.lower()
+    named = subject.get("to") if method == "eth_call" else subject.get("address")
+    addresses = named if isinstance(named, list) and method == "eth_getLogs" else [named]
+    ours = services().registry.address.lower()
+    return bool(addresses) and all(isinstance(address, str) and address.lower() == ours for address in addresses)
 
 
-def _error(identity: object, code: int, message: str, data: object = None) -> dict[str, Any]:
+def _error(identity: int | str | None, code: int, message: str, data: object = None) -> dict[str, Any]:
     error: dict[str, Any] = {"code": code, "message": message}
     if data is not None:
         error["data"] = "0x" + data.hex() if isinstance(data, bytes) else data
-    return {"jsonrpc": "2.0", "id": identity if isinstance(identity, int | str) else None, "error": error}
+    return {"jsonrpc": "2.0", "id": identity, "error": error}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StrictBool, StrictInt, StrictStr, model_validator
 from pydantic.alias_generators import to_camel
+
+from provenance.core.ledger import EventKind
+from provenance.errors import InvalidInput
 
 Hex = Annotated[bytes, PlainSerializer(lambda data: "0x" + data.hex(), return_type=str)]
 U32 = Annotated[StrictInt, Field(ge=0, le=2**32 - 1)]
@@ -127,8 +130,16 @@ class OperationPath(BaseModel):
 
 
 class Page(BaseModel):
+    """Newest first. A page begins at one edge, not at two."""
+
     model_config = ConfigDict(extra="forbid")
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+    @model_validator(mode="after")
+    def _one_edge(self) -> Self:
+        if getattr(self, "starting_after", None) is not None and getattr(self, "ending_before", None) is not None:
+            raise InvalidInput("give starting_after or ending_before, not both", field="ending_before")
+        return self
 
 
 class BatchQuery(Page):
@@ -144,7 +155,7 @@ class EventQuery(Page):
     ending_before: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     batch: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     voucher: Annotated[str, Field(max_length=40)] | None = None
-    kind: Annotated[str, Field(max_length=24)] | None = None
+    kind: EventKind | None = None
     actor: AddressText | None = None
     from_block: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     to_block: Annotated[int, Field(ge=0, lt=2**63)] | None = None

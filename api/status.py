@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from api import representation
 from api.auth import services
 
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+
 blueprint = APIBlueprint("status", __name__, abp_tags=[Tag(name="status")])
 
 
@@ -48,7 +50,8 @@ class Metrics:
 
     def observe(self, response: Response, seconds: float) -> None:
         route = request.url_rule.rule if request.url_rule else "unknown"
-        self._requests.labels(request.method, route, response.status_code).inc()
+        method = request.method if request.method in METHODS else "other"  # or strangers could make a series each
+        self._requests.labels(method, route, response.status_code).inc()
         self._seconds.labels(route).observe(seconds)
 
     def expose(self) -> bytes:

@@ -27,10 +27,10 @@ def show(path: VoucherPath) -> Response:
 def certificate(path: VoucherPath) -> Response:
     """It never changes once its mint is final; then it may be cached for ever."""
     voucher_id = VoucherId.parse(path.voucher_id)
-    found = services().catalogue.certificate(voucher_id)
+    found, final = services().catalogue.certificate(voucher_id)
     response = representation.document(found.to_json())
     response.set_etag(f"{voucher_id}-{found.mint_transaction.hex()[:16]}")
-    if services().catalogue.batch(voucher_id.batch_id).tier == "finalized":
+    if final:
         response.headers["Cache-Control"] = representation.IMMUTABLE
     return response
 
@@ -68,7 +68,7 @@ def _evidence(body: VerificationBody) -> tuple[Certificate | Unread | None, Vouc
         return given, given.voucher_id
     voucher_id = VoucherId.parse(body.voucher_id or "")
     try:
-        return services().catalogue.certificate(voucher_id), voucher_id
+        return services().catalogue.certificate(voucher_id)[0], voucher_id
     except NotFound as error:
         return None if error.code == "unknown_voucher" else Unread(error.detail), voucher_id
     except ProvenanceError as error:

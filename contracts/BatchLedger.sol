@@ -10,6 +10,9 @@ import {Statements} from "./Statements.sol";
 /// @title What suppliers and brands do to batches: mint, revoke, suspend. Moves no voucher.
 /// @dev Owns the storage of batches and vouchers, and says where each voucher's bits are.
 abstract contract BatchLedger is BrandDirectory, EIP712 {
+    // Times are minutes to years; the seconds that a block's proposer may shift change nothing.
+    // slither-disable-start timestamp
+
     /// @dev All there is of one batch.
     ///
     /// A voucher that has moved has one slot in `holdings`: its holder (160 bits), its nonce (32 bits), and whether it was
@@ -157,7 +160,11 @@ abstract contract BatchLedger is BrandDirectory, EIP712 {
 
     function _signer(bytes32 structHash, bytes32 r, bytes32 vs) private view returns (address signer) {
         ECDSA.RecoverError fault;
+        // The third value only details the fault.
+        // slither-disable-next-line unused-return
         (signer, fault,) = ECDSA.tryRecover(_hashTypedDataV4(structHash), r, vs);
         if (fault != ECDSA.RecoverError.NoError) revert InvalidSignature();
     }
+
+    // slither-disable-end timestamp
 }

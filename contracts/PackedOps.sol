@@ -8,6 +8,9 @@ import {Statements} from "./Statements.sol";
 /// @title The packed form of many ops (IVoucherRegistry.executePacked): reads bytes, judges nothing, keeps no state
 /// @dev A read past the end sees zeros; the caller compares the last cursor with the length, which catches it.
 library PackedOps {
+    // Each block reads calldata or hashes memory in place; the compiler's own way copies first.
+    // slither-disable-start assembly
+
     /// @dev A batch and the nodes of its tree at which proofs may end, in the order in which they were packed.
     struct Anchors {
         bytes8 batchId;
@@ -137,4 +140,6 @@ library PackedOps {
     function _uint(bytes calldata data, uint256 offset, uint256 size) private pure returns (uint256) {
         return uint256(_word(data, offset)) >> (256 - 8 * size);
     }
+
+    // slither-disable-end assembly
 }

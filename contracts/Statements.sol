@@ -5,6 +5,9 @@ import {IVoucherRegistry} from "./IVoucherRegistry.sol";
 
 /// @title EIP-712 struct hashes of what suppliers, brands and holders sign. Knows no domain, no signature, no state.
 library Statements {
+    // Each block reads calldata or hashes memory in place; the compiler's own way copies first.
+    // slither-disable-start assembly
+
     /// @notice A Transfer or a Redeem, as its type has it; `party` is `to` or `redeemer`.
     struct Move {
         bytes32 typehash;
@@ -56,4 +59,6 @@ library Statements {
     {
         return keccak256(abi.encode(SUSPEND, batchId, suspended, nonce, deadline));
     }
+
+    // slither-disable-end assembly
 }

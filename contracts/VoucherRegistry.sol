@@ -15,6 +15,9 @@ import {Statements} from "./Statements.sol";
 /// @notice No proxy, no payable function, no call to another contract: what is deployed is what stays.
 /// Directory and batches are inherited; here vouchers are transferred, redeemed and shown.
 contract VoucherRegistry is BatchLedger {
+    // Times are minutes to years; the seconds that a block's proposer may shift change nothing.
+    // slither-disable-start timestamp
+
     /// @param admin appoints registrars, and is the first of them
     constructor(address admin) BrandDirectory(admin) EIP712("VoucherRegistry", "1") {}
 
@@ -40,7 +43,10 @@ contract VoucherRegistry is BatchLedger {
         }
         statuses = new Status[](count);
         bytes32 domain = _domainSeparatorV4();
+        // Memory structs start as zeros, and readOp writes every field that counts.
+        // slither-disable-next-line uninitialized-local
         Statements.Move memory move;
+        // slither-disable-next-line uninitialized-local
         PackedOps.Evidence memory evidence;
         for (uint256 i = 0; i < count; ++i) {
             bytes32[] calldata proof;
@@ -119,6 +125,8 @@ contract VoucherRegistry is BatchLedger {
         address holder
     ) private pure returns (Status) {
         bytes32 digest = MessageHashUtils.toTypedDataHash(domain, Statements.hash(move));
+        // The third value only details the fault.
+        // slither-disable-next-line unused-return
         (address signer, ECDSA.RecoverError fault,) = ECDSA.tryRecover(digest, evidence.r, evidence.vs);
         if (fault != ECDSA.RecoverError.NoError) return Status.InvalidSignature;
         if (holder != address(0)) return signer == holder ? Status.Executed : Status.NotHolder;
@@ -158,4 +166,6 @@ contract VoucherRegistry is BatchLedger {
     function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
         return interfaceId == type(IVoucherRegistry).interfaceId || super.supportsInterface(interfaceId);
     }
+
+    // slither-disable-end timestamp
 }

@@ -30,6 +30,7 @@ class Settings:
     keystore: Path
     passphrase_file: Path
     rate_limit: str
+    rate_storage: str
     trusted_proxies: int
     rpc_timeout: float
     webhook_private: bool
@@ -37,7 +38,8 @@ class Settings:
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
         """DATA_DIR, DATABASE_URL, RPC_URL (several: comma), CHAIN_ID, REGISTRY, HOST, PORT, PUBLIC_URL, API_URL, KEYSTORE,
-        PASSPHRASE_FILE, RATE_LIMIT, TRUSTED_PROXIES, RPC_TIMEOUT, WEBHOOK_PRIVATE. Raises InvalidInput that names it."""
+        PASSPHRASE_FILE, RATE_LIMIT, RATE_STORAGE, TRUSTED_PROXIES, RPC_TIMEOUT, WEBHOOK_PRIVATE (1: also to private addresses).
+        Raises InvalidInput that names the variable."""
         data_dir = Path(environment.get("DATA_DIR", "var"))
         deployed = read_deployment(data_dir)
         host, port = environment.get("HOST", "127.0.0.1"), _number(environment, "PORT", 8000)
@@ -56,6 +58,7 @@ class Settings:
             keystore=Path(environment.get("KEYSTORE", data_dir / "keys" / "relayer.json")),
             passphrase_file=Path(environment.get("PASSPHRASE_FILE", data_dir / "keys" / "passphrase")),
             rate_limit=environment.get("RATE_LIMIT", "1200/minute"),
+            rate_storage=environment.get("RATE_STORAGE", "memory://"),
             trusted_proxies=_number(environment, "TRUSTED_PROXIES", 0),
             rpc_timeout=float(_number(environment, "RPC_TIMEOUT", 10)),
             webhook_private=bool(_number(environment, "WEBHOOK_PRIVATE", 0)),

@@ -17,12 +17,14 @@ from provenance.core.encoding import Address
 from provenance.core.statements import Domain
 from provenance.services.access import Access
 from provenance.services.audit import Audit
+from provenance.services.auditing import Auditing
 from provenance.services.catalogue import Catalogue
 from provenance.services.history import History
 from provenance.services.indexing import Indexing
 from provenance.services.issuance import Issuance
 from provenance.services.redemption import Redemptions
 from provenance.services.revocation import Revocations
+from provenance.services.statistics import Statistics
 from provenance.services.status import Status
 from provenance.services.submission import Submission
 from provenance.services.tracking import Tracking
@@ -43,11 +45,13 @@ class Services:
     domain: Domain
     access: Access
     audit: Audit
+    auditing: Auditing
     catalogue: Catalogue
     history: History
     issuance: Issuance
     redemptions: Redemptions
     revocations: Revocations
+    statistics: Statistics
     status: Status
     tracking: Tracking
     transfers: Transfers
@@ -69,18 +73,21 @@ def open_registry(settings: Settings) -> Registry:
 def build_services(settings: Settings, database: Database, relayer: Address | None = None) -> Services:
     registry, clock = open_registry(settings), time.time
     domain = Domain(settings.chain_id, registry.address)
+    audit = Audit(database, registry, domain)
     return Services(
         settings=settings,
         database=database,
         registry=registry,
         domain=domain,
         access=Access(database, clock),
-        audit=Audit(database, registry, domain),
+        audit=audit,
+        auditing=Auditing(audit.run, settings.data_dir / "audit.json", clock),
         catalogue=Catalogue(database, domain),
         history=History(database),
         issuance=Issuance(database, domain, clock, process_name()),
         redemptions=Redemptions(database, domain, clock),
         revocations=Revocations(database, domain, clock),
+        statistics=Statistics(database),
         status=Status(database, registry.rpc, domain, relayer, clock),
         tracking=Tracking(database),
         transfers=Transfers(database, domain, clock),

@@ -16,7 +16,7 @@ from typing import Any
 
 import requests
 import solcx
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from scripts import node_tools
@@ -31,8 +31,9 @@ SETTINGS: dict[str, Any] = {
     "viaIR": True,
     "metadata": {"bytecodeHash": "ipfs", "useLiteralContent": False},
 }
-OUTPUTS = ["abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode"]
-IMPORT = re.compile(r'^import\s[^;]*?"([^"]+)";', re.MULTILINE)
+OUTPUTS = ["abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode.object"]
+OUTPUTS += ["evm.deployedBytecode.immutableReferences"]
+IMPORT = re.compile(r"""^import\s[^;]*?["']([^"']+)["'];""", re.MULTILINE)
 
 
 def sources(entry: str = CONTRACT[0]) -> dict[str, str]:
@@ -48,14 +49,18 @@ def sources(entry: str = CONTRACT[0]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def compile_sources(texts: dict[str, str], strict: bool = True) -> dict[str, Any]:
-    """The compiler's standard-JSON output. Raises SystemExit on an error; if strict, on a warning about ours."""
-    request = {
+def request(texts: dict[str, str]) -> dict[str, Any]:
+    """The compiler's standard-JSON input."""
+    return {
         "language": "Solidity",
         "sources": {name: {"content": text} for name, text in texts.items()},
         "settings": SETTINGS | {"outputSelection": {"*": {"": ["ast"], "*": OUTPUTS}}},
     }
-    answer: dict[str, Any] = solcx.compile_standard(request, **_compiler())
+
+
+def compile_sources(texts: dict[str, str], strict: bool = True) -> dict[str, Any]:
+    """The compiler's standard-JSON output. Raises SystemExit on an error; if strict, on our warnings too."""
+    answer: dict[str, Any] = solcx.compile_standard(request(texts), **_compiler())
     if faults := [e["formattedMessage"] for e in answer.get("errors", []) if _counts(e, strict)]:
         raise SystemExit("\n".join(faults))
     return answer

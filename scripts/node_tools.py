@@ -33,7 +33,7 @@ def npm() -> list[str]:
 def environment() -> dict[str, str]:
     """This process's environment with our node first in PATH, and named in NODE for `contracts/solc`."""
     path = os.pathsep.join([str(node().parent), os.environ.get("PATH", "")])
-    return {**os.environ, "PATH": path, "NODE": str(node())}
+    return {**os.environ, "PATH": path, "NODE": str(node()), "npm_config_update_notifier": "false"}
 
 
 def install(directory: Path = CONTRACTS) -> Path:

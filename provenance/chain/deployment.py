@@ -1,7 +1,7 @@
 """Where the registry is deployed and whether the code at an address is it. Pure: speaks no RPC, knows no key.
 
-The address is the same on every chain for one admin: CREATE2 (EIP-1014) through the usual deterministic deployment
-proxy (https://github.com/Arachnid/deterministic-deployment-proxy).
+The address is the same on every chain for one admin: CREATE2 (EIP-1014) through the usual deterministic
+deployment proxy (https://github.com/Arachnid/deterministic-deployment-proxy).
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def deployed_code(address: Address, chain_id: int) -> bytes:
 def code_matches(deployed: bytes, address: Address | None = None, chain_id: int | None = None) -> bool:
     """Whether `deployed` (what eth_getCode answers) is the artifact's code.
 
-    With address and chain id the immutables must have the values that they imply; without, they may have any, which
-    proves the rules but not the EIP-712 domain.
+    With address and chain id the immutables must have the values that they imply; without, they may have any,
+    which proves the rules but not the EIP-712 domain.
     """
     if address is not None and chain_id is not None:
         return deployed == deployed_code(address, chain_id)

@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 
 from coincurve import PrivateKey
 from coincurve.utils import GROUP_ORDER_INT
-from eth_account import Account
 
 from provenance.core.encoding import Address, parse_address
+from provenance.core.fingerprint import address_of_key
 from provenance.errors import Conflict, InvalidInput, StorageUnavailable
 
 _PARITY_BIT = 0x80
@@ -29,11 +29,11 @@ class Signer:
         if len(key) != 32 or not 0 < int.from_bytes(key, "big") < GROUP_ORDER_INT:
             raise InvalidInput("not a secp256k1 private key: want 32 bytes between 1 and n - 1", field="key")
         self._key = PrivateKey(key)
-        self.address = Address(Account.from_key(key).address)
+        self.address = address_of_key(key)
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> tuple[bytes, bytes]:
         """The raw transaction (EIP-2718) and its hash. Takes web3's field names: nonce, gas, to, maxFeePerGas, …"""
-        signed = Account.sign_transaction(dict(transaction), self._key.secret)
+        signed = _eth_account().sign_transaction(dict(transaction), self._key.secret)
         return bytes(signed.raw_transaction), bytes(signed.hash)
 
     def sign_digest(self, digest: bytes) -> tuple[bytes, bytes]:
@@ -60,7 +60,7 @@ def create(path: Path, passphrase: str, *, key: bytes | None = None, iterations:
     """
     secret = _draw_key() if key is None else key
     signer = Signer(secret)
-    keystore = Account.encrypt(secret, passphrase, iterations=iterations)
+    keystore = _eth_account().encrypt(secret, passphrase, iterations=iterations)
     _write_new(path, json.dumps(keystore, indent=1).encode())
     return signer
 
@@ -69,7 +69,7 @@ def load(path: Path, passphrase: str) -> Signer:
     """Opens a keystore of version 3. Raises InvalidInput: no such file, not a keystore, damaged, wrong passphrase."""
     try:
         document = json.loads(path.read_bytes())
-        signer = Signer(bytes(Account.decrypt(document, passphrase)))
+        signer = Signer(bytes(_eth_account().decrypt(document, passphrase)))
         # The format's checksum covers the ciphertext but not the IV: only the address tells a damaged one.
         intact = document.get("address", signer.address[2:]).lower().removeprefix("0x") == signer.address[2:].lower()
     except OSError as e:
@@ -117,6 +117,13 @@ def demo_accounts(path: Path, count: int) -> list[Signer]:
         raise InvalidInput(
             f"{path} is not a file of demo accounts; restore it from a backup", field="accounts"
         ) from None
+
+
+def _eth_account() -> Any:
+    """Imported when first needed: it takes most of a second, and who only verifies never needs it."""
+    from eth_account import Account
+
+    return Account
 
 
 def _draw_key() -> bytes:

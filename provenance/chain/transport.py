@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import weakref
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -13,6 +14,7 @@ from provenance.errors import ChainUnavailable
 
 MAX_BODY = 128 * 2**20
 _CHUNK = 2**16
+_THREAD = "rpc-transport"
 _SLACK = 5.0  # seconds beyond the deadline in which the loop's thread must have said so
 
 
@@ -36,7 +38,7 @@ class _Loop:
         with self._lock:
             if self._loop is None or self._process != os.getpid():
                 self._loop, self._process = asyncio.new_event_loop(), os.getpid()
-                threading.Thread(target=self._loop.run_forever, name="rpc-transport", daemon=True).start()
+                threading.Thread(target=self._loop.run_forever, name=_THREAD, daemon=True).start()
             return self._loop
 
 
@@ -47,7 +49,8 @@ class Transport:
     """POSTs JSON over kept-alive connections. Threads may share it; `close` ends the connections."""
 
     def __init__(self) -> None:
-        self._session: tuple[asyncio.AbstractEventLoop, aiohttp.ClientSession] | None = None
+        self._open: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
+        weakref.finalize(self, _close_all, self._open)  # forgotten or at exit: no connection is left to the collector
 
     def post(self, url: str, body: bytes, timeout: float) -> bytes:
         """The body of a 200 answer, whole, within `timeout` seconds of wall clock: name look-up, connecting, sending
@@ -76,15 +79,26 @@ class Transport:
     def _connections(self) -> aiohttp.ClientSession:
         """Called in the loop's thread only, hence without a lock."""
         loop = asyncio.get_running_loop()
-        if self._session is None or self._session[0] is not loop:
+        if loop not in self._open:
             timeout = aiohttp.ClientTimeout(total=None)  # asyncio.timeout has the only say
-            self._session = (loop, aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()))
-        return self._session[1]
+            self._open[loop] = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+        return self._open[loop]
 
     def close(self) -> None:
-        if self._session is not None and self._session[0] is _LOOP.get():
-            asyncio.run_coroutine_threadsafe(self._session[1].close(), self._session[0]).result(_SLACK)
-        self._session = None
+        _close_all(self._open)
+
+
+def _close_all(sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession]) -> None:
+    """Those of this process's loop; a forked child's parent closes its own."""
+    mine = sessions.pop(_LOOP.get(), None)
+    sessions.clear()
+    if mine is None:
+        return
+    closing = asyncio.run_coroutine_threadsafe(mine.close(), _LOOP.get())
+    if (
+        threading.current_thread().name != _THREAD
+    ):  # the collector may run in the loop's own thread, which must not wait
+        closing.result(_SLACK)
 
 
 def name_of(url: str) -> str:

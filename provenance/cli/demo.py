@@ -22,7 +22,9 @@ from provenance.cli.options import settings
 from provenance.cli.server import deploy_registry, wait_for_signal
 from provenance.client import Client
 from provenance.config import Settings, note_deployment
+from provenance.core.encoding import Address
 from provenance.core.statements import Signature
+from provenance.errors import Halted
 from provenance.httpd import HttpServer
 from provenance.logs import configure as configure_logs
 from provenance.minting import durable
@@ -35,6 +37,7 @@ from provenance.wiring import Services
 
 ROLES = ("registrar", "brand", "supplier", "redeemer", "relayer")
 COUNT, QUOTA = 20, 100_000_000
+INDEXING_SECONDS = 60
 FAR = 4_102_444_800  # 2100-01-01
 SCRYPT = 2**14  # these accounts hold play money; a quick start is worth more
 TERMS = {
@@ -87,26 +90,34 @@ def start(found: Settings, node_port: int) -> Demo:
     accounts = [signer.address for signer in signers.values()]
     node = Node(found.data_dir / "chain.db", chain_id=found.chain_id, accounts=accounts)
     node_server = serve(node, "127.0.0.1", node_port).start()
-    registrar = signers["registrar"]
-    registry = deploy_registry(Rpc(node_server.url), registrar, registrar.address)
-    note_deployment(found.data_dir, found.chain_id, registry)
+    registry = found.registry or _deploy(found, Rpc(node_server.url), signers["registrar"])
     found = replace(found, rpc_urls=(node_server.url,), registry=registry)
     services = wiring.build_services(found, wiring.open_database(found), signers["relayer"].address)
     _admit(services, signers)
     _issue_api_keys(services.access, signers, found.data_dir / "keys")
     stop = threading.Event()
     steps: list[worker.Step] = [wiring.build_indexing(services), wiring.build_submission(services, signers["relayer"])]
-    thread = threading.Thread(target=worker.run, args=(steps, stop), name="worker", daemon=True)
+    beside = {"beside": [wiring.build_delivering(services)]}
+    thread = threading.Thread(target=worker.run, args=(steps, stop), kwargs=beside, name="worker", daemon=True)
     thread.start()
     _wait_until_indexed(services)
     api = HttpServer(create_app(services), found.host, found.port).start()
     return Demo(node, node_server, api, services, signers, thread, stop)
 
 
+def _deploy(found: Settings, rpc: Rpc, registrar: Signer) -> Address:
+    """Once: a later version of this program goes on with the registry that holds the batches."""
+    registry = deploy_registry(rpc, registrar, registrar.address)
+    note_deployment(found.data_dir, found.chain_id, registry)
+    return registry
+
+
 def _wait_until_indexed(services: Services) -> None:
     """The service knows the directory only when the worker has folded it."""
-    head = services.registry.rpc.block_number()
+    head, give_up = services.registry.rpc.block_number(), time.monotonic() + INDEXING_SECONDS
     while (services.status.report()["indexed"] or 0) < head:
+        if time.monotonic() > give_up:
+            raise Halted(f"indexing did not reach block {head} in {INDEXING_SECONDS} s; the log says why")
         time.sleep(0.05)
 
 

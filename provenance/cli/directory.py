@@ -99,6 +99,3 @@ def authorize_redeemer(address: Address, until: int, **paths: Path | None) -> No
 def withdraw_redeemer(address: Address, **paths: Path | None) -> None:
     """Take that back."""
     _act("brand", paths, lambda a: a.withdraw_redeemer(address), f"{address} may redeem no more")
-
-
-COMMANDS = (brand, supplier, redeemer)

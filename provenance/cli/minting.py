@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 
 from provenance.cli.options import (
     ADDRESS,
+    FILE,
     FOLDER,
     TIME,
     api_key_option,
@@ -22,10 +24,12 @@ from provenance.cli.options import (
 from provenance.cli.output import json_option, progress, show
 from provenance.client import Client, Operation
 from provenance.core.encoding import Address
-from provenance.core.statements import Signature
-from provenance.errors import InvalidInput, Refused
+from provenance.core.statements import Mint, Signature
+from provenance.errors import Conflict, InvalidInput, NotFound, Refused
+from provenance.minting.cards import BadCards, read_cards
+from provenance.minting.contents import Contents
 from provenance.minting.plan import MintPlan
-from provenance.minting.prepared import PreparedBatch
+from provenance.minting.prepared import PreparedBatch, read_batch
 from provenance.minting.workspace import prepare
 
 TIERS = ["included", "safe", "finalized"]
@@ -34,6 +38,11 @@ TIERS = ["included", "safe", "finalized"]
 @click.command("mint")
 @click.argument("directory", type=FOLDER)
 @click.option("--count", type=click.IntRange(1, 2**32 - 1), help="How many vouchers.")
+@click.option(
+    "--import", "cards", type=FILE, help="A CSV of existing card numbers; one voucher for each line, sealed inside."
+)
+@click.option("--column", "columns", multiple=True, help="Which columns to seal, by name; all where none is given.")
+@click.option("--rejects", type=FILE, help="Go on without the bad lines, and write them here.")
 @click.option("--terms", "terms_file", type=click.File("r", encoding="utf-8"), required=True, help="JSON object.")
 @click.option("--brand", type=ADDRESS, required=True)
 @click.option("--expires", type=TIME, required=True, help="2027-12-31 or Unix seconds.")
@@ -43,46 +52,72 @@ TIERS = ["included", "safe", "finalized"]
 @signer_options("supplier")
 @api_key_option
 @json_option
-def mint(
-    directory: Path,
-    count: int | None,
-    terms_file: Any,
-    brand: Address,
-    expires: int,
-    recipients: tuple[str, ...],
-    offline: bool,
-    tier: str,
-    keystore_path: Path | None,
-    passphrase_file: Path | None,
-    api_key_file: Path | None,
-) -> None:
+def mint(directory: Path, offline: bool, tier: str, api_key_file: Path | None, **options: Any) -> None:
     """Draw a batch's vouchers into DIRECTORY and put its fingerprint on the chain.
 
     The key file is on the disk before anything is sent. Run it again after a crash: it finishes the same batch.
     """
-    found = settings()
-    signer = open_signer("supplier", keystore_path, passphrase_file)
-    if count is None:
-        raise InvalidInput("say how many vouchers: --count N", field="count")
-    plan = MintPlan(
+    signer = open_signer("supplier", options.pop("keystore_path"), options.pop("passphrase_file"))
+    plan = _plan(directory, signer.address, **options)
+    with progress() as bars:
+        batch = prepare(plan, directory, lambda digest: Signature(*signer.sign_digest(digest)), bars)
+    operation = None if offline else upload(client("supplier", api_key_file), batch, plan.terms, tier)
+    _say(batch, operation, offline=offline)
+
+
+def _plan(
+    directory: Path,
+    supplier: Address,
+    *,
+    count: int | None,
+    cards: Path | None,
+    columns: tuple[str, ...],
+    rejects: Path | None,
+    terms_file: Any,
+    brand: Address,
+    expires: int,
+    recipients: tuple[str, ...],
+) -> MintPlan:
+    if (count is None) == (cards is None):
+        raise InvalidInput("say how many vouchers with --count, or whose codes with --import, not both", field="count")
+    found, contents = settings(), _import(cards, columns, rejects) if cards else None
+    return MintPlan(
         chain_id=found.chain_id,
         registry=found.require_registry(),
         brand=brand,
-        supplier=signer.address,
+        supplier=supplier,
         terms=read_terms(terms_file),
-        count=count,
+        count=len(contents) if contents is not None else count or 0,
         expires_at=expires,
-        deadline=deadline(),
+        deadline=_deadline(directory),
         base_url=found.public_url,
+        contents=contents,
         recipients=recipients,
     )
-    with progress() as bars:
-        batch = prepare(plan, directory, lambda digest: Signature(*signer.sign_digest(digest)), bars)
-    if offline:
-        _say(batch, None)
-        return
-    operation = upload(client("supplier", api_key_file), batch, plan.terms, tier)
-    _say(batch, operation)
+
+
+def _deadline(directory: Path) -> int:
+    """The one that the Mint was signed with already, while it lasts: then a second run sends the very same statement."""
+    try:
+        kept = read_batch(directory).mint.statement
+    except NotFound:
+        return deadline()
+    return kept.deadline if isinstance(kept, Mint) and kept.deadline > time.time() + 60 else deadline()
+
+
+def _import(cards: Path, columns: tuple[str, ...], rejects: Path | None) -> Contents:
+    """Every bad line is named before anything is minted."""
+    try:
+        with progress() as bars:
+            found = read_cards(cards, columns, rejects, bars)
+    except BadCards as error:
+        for problem in error.problems:
+            click.echo(f"{cards}: {problem}", err=True)
+        raise
+    click.echo(f"{cards}: {len(found.contents)} codes, {found.encoding}, sealing {', '.join(found.columns)}", err=True)
+    if found.problems:
+        click.echo(f"{len(found.problems)} bad lines are in {rejects}", err=True)
+    return found.contents
 
 
 def read_terms(file: Any) -> dict[str, Any]:
@@ -95,8 +130,10 @@ def read_terms(file: Any) -> dict[str, Any]:
     return terms
 
 
-def upload(api: Client, batch: PreparedBatch, terms: dict[str, Any], tier: str) -> Operation:
-    """Streams the leaves and waits for the chain. Raises Refused with the service's reason."""
+def upload(api: Client, batch: PreparedBatch, terms: dict[str, Any], tier: str) -> Operation | None:
+    """Streams the leaves and waits for the chain. Raises Refused with the service's reason.
+
+    A second run may find that the first one's Mint has come through: then there is nothing left to do."""
     total = batch.leaves.stat().st_size + (batch.sealed.stat().st_size if batch.sealed else 0)
     with progress() as bars:
         sent = 0
@@ -106,22 +143,28 @@ def upload(api: Client, batch: PreparedBatch, terms: dict[str, Any], tier: str) 
             sent += size
             bars("upload bytes", min(sent, total), total)
 
-        operation = api.upload_batch(batch.mint, terms, batch.leaves, batch.sealed, count)
+        try:
+            operation = api.upload_batch(batch.mint, terms, batch.leaves, batch.sealed, count)
+        except Conflict as error:
+            if error.code != "batch_taken":
+                raise
+            return None
     operation = api.wait(operation, tier)
     if operation.status == "refused":
         raise Refused(f"the mint was refused: {operation.detail}", code=operation.reason or "refused")
     return operation
 
 
-def _say(batch: PreparedBatch, operation: Operation | None) -> None:
+def _say(batch: PreparedBatch, operation: Operation | None, *, offline: bool = False) -> None:
     batch_id, count = batch.batch.batch_id.hex(), batch.batch.count
+    status = operation.status if operation else "prepared" if offline else "minted already"
     facts = {
         "batchId": batch_id,
         "count": count,
         "keyFile": str(batch.key_file),
-        "status": operation.status if operation else "prepared",
+        "status": status,
         "transaction": operation.transaction if operation else None,
         "block": operation.block if operation else None,
     }
-    where = f"{operation.status} in block {operation.block}" if operation else "prepared, nothing sent"
+    where = f"{status} in block {operation.block}" if operation else status
     show(facts, f"Batch {batch_id}: {count} vouchers, {where}.", f"The keys are in {batch.key_file}; keep them safe.")

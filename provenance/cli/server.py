@@ -91,7 +91,7 @@ def worker_command() -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    worker.run(steps, stop)
+    worker.run(steps, stop, beside=[wiring.build_delivering(services)])
 
 
 @click.group("registry")
@@ -210,6 +210,3 @@ def wait_for_signal() -> None:
         signal.signal(number, lambda *_: stop.set())
     while not stop.wait(3600):
         pass
-
-
-COMMANDS = (node_command, serve_command, worker_command, registry_group, apikey_group, key_group)

@@ -47,8 +47,13 @@ def certificate(voucher_id: str, output: Path | None) -> None:
 @click.option("--certificate", "certificate_file", type=FILE, help="A saved certificate; else the service is asked.")
 @click.option("--rpc", help="The endpoint to read the chain through; by default RPC_URL.")
 @click.option("--registry", type=ADDRESS, help="The registry to trust; by default REGISTRY.")
+@click.option(
+    "--open", "show_content", is_flag=True, help="Show what is sealed inside, too; needs the key and the service."
+)
 @json_option
-def verify(target: str, certificate_file: Path | None, rpc: str | None, registry: Address | None) -> None:
+def verify(
+    target: str, certificate_file: Path | None, rpc: str | None, registry: Address | None, show_content: bool
+) -> None:
     """Is it genuine and unspent? TARGET is a voucher key, a voucher id, or a certificate file; - reads it from standard input.
 
     The chain answers, not the service; with a certificate, an RPC endpoint alone is enough.
@@ -60,7 +65,11 @@ def verify(target: str, certificate_file: Path | None, rpc: str | None, registry
     reader = Registry(endpoint, trusted.registry) if trusted else None
     address = claim_address(key.secret) if key else None
     judgement = Verification(reader, pinned).verify(voucher_id, address, found)
-    show(_facts(voucher_id, judgement), *_lines(voucher_id, judgement))
+    facts, lines = _facts(voucher_id, judgement), _lines(judgement)
+    if show_content:
+        facts["content"] = _open(key)
+        lines.append(f"Inside: {facts['content'] or 'nothing'}")
+    show(facts, *lines)
     finish(YES if judgement.good else UNDETERMINED if judgement.verdict is Verdict.UNDETERMINED else NO)
 
 
@@ -101,10 +110,7 @@ def redeem(key: str, redeemer: Address | None, tier: str, api_key_file: Path | N
     redeemer = redeemer or read_address(settings().data_dir / "keys" / "redeemer.json")
     parsed, api = VoucherKey.parse(_text(key)), client("redeemer", api_key_file)
     signed = holder.redeem(api, _domain(), parsed, redeemer, deadline())
-    content = holder.read_content(api, parsed)
     say(api.wait(api.redeem(signed), tier), f"Voucher {parsed.voucher_id} is redeemed by {redeemer}")
-    if content:
-        click.echo("It holds sealed content; `provenance verify` and the page show it to its holder.", err=True)
 
 
 @click.command()
@@ -173,7 +179,15 @@ def _facts(voucher_id: VoucherId, judgement: Judgement) -> dict[str, object]:
     }
 
 
-def _lines(voucher_id: VoucherId, judgement: Judgement) -> list[str]:
+def _open(key: VoucherKey | None) -> str | None:
+    """Opened here: the service has only the ciphertext."""
+    if key is None:
+        raise InvalidInput("only a voucher's key opens what is sealed inside", field="target")
+    content = holder.read_content(client(), key)
+    return content[1] if content else None
+
+
+def _lines(judgement: Judgement) -> list[str]:
     marks = {"proved": "✓", "false": "✗", "unread": "?", "skipped": "–"}
     lines = [f"{judgement.verdict.upper()}: {judgement.reason}."]
     if judgement.redemption:

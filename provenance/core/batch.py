@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,11 +38,15 @@ class Batch:
 
 
 def canonical_terms(terms: object) -> bytes:
-    """RFC 8785 form of a JSON object. Raises InvalidInput for anything else, or what is too long."""
+    """RFC 8785 form of a JSON object. Raises InvalidInput for anything else, or what is too long.
+
+    Also for a number like 1e17: its canonical form is that of an integer beyond 2⁵³, which a reader has to refuse.
+    """
     if not isinstance(terms, dict):
         raise InvalidInput(f"terms must be a JSON object, got {type(terms).__name__}", field="terms")
     try:
         data = rfc8785.dumps(terms)
+        rfc8785.dumps(json.loads(data))
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
         raise InvalidInput(f"terms have no canonical form (RFC 8785): {error!s:.200}", field="terms") from error
     if len(data) > MAX_TERMS_BYTES:

@@ -77,20 +77,20 @@ class Certificate:
         """From the JSON object. Raises InvalidInput that names the field. Proves nothing yet."""
         body = parse_object(value, ("type", "chainId", "registry", "batch", "voucher"), field="certificate")
         if body["type"] != TYPE:
-            raise InvalidInput(f"type must be {TYPE}, got {body['type']!r:.60}", field="certificate.type")
+            raise InvalidInput(f"type must be {TYPE}", field="certificate.type")
         facts = parse_object(body["batch"], _BATCH_FIELDS + _MINT_FIELDS, field="certificate.batch")
         voucher = parse_object(body["voucher"], _VOUCHER_FIELDS, field="certificate.voucher")
         if not isinstance(facts["terms"], dict):
             raise InvalidInput("terms must be a JSON object", field="certificate.batch.terms")
         return cls(
             batch=_parse_batch(body, facts),
-            batch_id=parse_hex(facts["batchId"], 8, field="batch.batchId"),
+            batch_id=parse_hex(facts["batchId"], 8, field="certificate.batch.batchId"),
             terms=facts["terms"],
-            mint_transaction=parse_hex(facts["mintTransaction"], 32, field="batch.mintTransaction"),
-            mint_block=parse_integer(facts["mintBlock"], MAX_JSON_INTEGER, field="batch.mintBlock"),
-            index=parse_integer(voucher["index"], MAX_COUNT - 1, field="voucher.index"),
-            claim_address=parse_address(voucher["claimAddress"], field="voucher.claimAddress"),
-            content_hash=parse_hex(voucher["contentHash"], 32, field="voucher.contentHash"),
+            mint_transaction=parse_hex(facts["mintTransaction"], 32, field="certificate.batch.mintTransaction"),
+            mint_block=parse_integer(facts["mintBlock"], MAX_JSON_INTEGER, field="certificate.batch.mintBlock"),
+            index=parse_integer(voucher["index"], MAX_COUNT - 1, field="certificate.voucher.index"),
+            claim_address=parse_address(voucher["claimAddress"], field="certificate.voucher.claimAddress"),
+            content_hash=parse_hex(voucher["contentHash"], 32, field="certificate.voucher.contentHash"),
             proof=_parse_proof(voucher["proof"]),
         )
 
@@ -108,18 +108,18 @@ class Certificate:
 
 def _parse_batch(body: dict[str, Any], facts: dict[str, Any]) -> Batch:
     return Batch(
-        chain_id=parse_integer(body["chainId"], MAX_JSON_INTEGER, field="chainId"),
-        registry=parse_address(body["registry"], field="registry"),
-        brand=parse_address(facts["brand"], field="batch.brand"),
-        supplier=parse_address(facts["supplier"], field="batch.supplier"),
-        root=parse_hex(facts["root"], 32, field="batch.root"),
-        count=parse_integer(facts["count"], MAX_COUNT, field="batch.count", least=1),
-        expires_at=parse_integer(facts["expiresAt"], 2**40 - 1, field="batch.expiresAt"),
-        terms_hash=parse_hex(facts["termsHash"], 32, field="batch.termsHash"),
+        chain_id=parse_integer(body["chainId"], MAX_JSON_INTEGER, field="certificate.chainId"),
+        registry=parse_address(body["registry"], field="certificate.registry"),
+        brand=parse_address(facts["brand"], field="certificate.batch.brand"),
+        supplier=parse_address(facts["supplier"], field="certificate.batch.supplier"),
+        root=parse_hex(facts["root"], 32, field="certificate.batch.root"),
+        count=parse_integer(facts["count"], MAX_COUNT, field="certificate.batch.count", least=1),
+        expires_at=parse_integer(facts["expiresAt"], 2**40 - 1, field="certificate.batch.expiresAt"),
+        terms_hash=parse_hex(facts["termsHash"], 32, field="certificate.batch.termsHash"),
     )
 
 
 def _parse_proof(value: object) -> tuple[bytes, ...]:
     if not isinstance(value, list) or len(value) > MAX_PROOF:
-        raise InvalidInput(f"proof must be a list of at most {MAX_PROOF} nodes", field="voucher.proof")
-    return tuple(parse_hex(node, 32, field="voucher.proof") for node in value)
+        raise InvalidInput(f"proof must be a list of at most {MAX_PROOF} nodes", field="certificate.voucher.proof")
+    return tuple(parse_hex(node, 32, field="certificate.voucher.proof") for node in value)

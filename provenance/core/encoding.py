@@ -33,7 +33,7 @@ def to_hex(data: bytes) -> str:
 def parse_hex(value: object, size: int | None = None, *, field: str = "value") -> bytes:
     """0x-hex to bytes. Raises InvalidInput unless it is a string of whole bytes, `size` of them where given."""
     if not isinstance(value, str) or not _HEX.match(value):
-        raise InvalidInput(f"{field} must be 0x-hex with whole bytes, got {value!r:.80}", field=field)
+        raise InvalidInput(f"{field} must be 0x-hex with whole bytes, got {_kind(value)}", field=field)
     data = bytes.fromhex(value[2:])
     if size is not None and len(data) != size:
         raise InvalidInput(f"{field} must be {size} bytes, got {len(data)}", field=field)
@@ -62,10 +62,18 @@ def address_bytes(address: Address) -> bytes:
 def parse_integer(value: object, limit: int, *, field: str, least: int = 0) -> int:
     """A JSON integer in least … limit (inclusive); booleans, floats and strings are refused."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidInput(f"{field} must be an integer, got {value!r:.80}", field=field)
+        raise InvalidInput(f"{field} must be an integer, got {_kind(value)}", field=field)
     if not least <= value <= limit:
-        raise InvalidInput(f"{field} must be between {least} and {limit}, got {value}", field=field)
+        shown = value if abs(value) <= MAX_JSON_INTEGER else f"one of {value.bit_length()} bits"
+        raise InvalidInput(f"{field} must be between {least} and {limit}, got {shown}", field=field)
     return value
+
+
+def _kind(value: object) -> str:
+    """What sort of value it is, never the value itself: somebody may have put a secret in the wrong place."""
+    if isinstance(value, str):
+        return f"a text of {len(value)} characters"
+    return f"a JSON {type(value).__name__}" if value is not None else "null"
 
 
 def parse_object(value: object, fields: tuple[str, ...], *, field: str) -> dict[str, object]:
@@ -75,7 +83,7 @@ def parse_object(value: object, fields: tuple[str, ...], *, field: str) -> dict[
     unknown = sorted(set(value) - set(fields))
     missing = [name for name in fields if name not in value]
     if unknown:
-        raise InvalidInput(f"{field} has unknown fields: {', '.join(map(str, unknown))[:200]}", field=field)
+        raise InvalidInput(f"{field} has unknown fields: {', '.join(map(repr, unknown))[:200]}", field=field)
     if missing:
         raise InvalidInput(f"{field} lacks {', '.join(missing)}", field=f"{field}.{missing[0]}")
     return value

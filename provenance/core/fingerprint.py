@@ -16,6 +16,9 @@ LEAF_BYTES = 52
 MAX_CONTENT_BYTES = 4096
 """Longest text sealed in a voucher, in UTF-8 bytes."""
 
+SEALED_OVERHEAD = 32 + 16
+"""Bytes that sealing adds: the salt, and GCM's tag."""
+
 _CLAIM_KEY = b"voucher-provenance/claim-key/v1"
 _CONTENT_KEY = b"voucher-provenance/content-key/v1"
 _CONTENT_SALT = b"voucher-provenance/content-salt/v1"
@@ -54,6 +57,12 @@ def seal(secret: bytes, index: int, salt: bytes, content: str) -> bytes:
     if len(body) > MAX_CONTENT_BYTES:
         raise InvalidInput(f"content is {len(body)} bytes, at most {MAX_CONTENT_BYTES} fit", field="content")
     return AESGCM(keccak(_CONTENT_KEY, secret)).encrypt(_NONCE, salt + body, index.to_bytes(4, "big"))
+
+
+def check_sealed_size(sealed: bytes, field: str) -> None:
+    """All that can be told of sealed content without its key. Raises InvalidInput."""
+    if not SEALED_OVERHEAD <= len(sealed) <= SEALED_OVERHEAD + MAX_CONTENT_BYTES:
+        raise InvalidInput(f"sealed content of {len(sealed)} bytes cannot be right", field=field)
 
 
 def open_sealed(secret: bytes, index: int, sealed: bytes, expected_hash: bytes) -> tuple[bytes, str]:

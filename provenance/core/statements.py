@@ -153,7 +153,7 @@ class SignedStatement:
         kind = _BY_NAME.get(str(body["type"]))
         if kind is None or (expected is not None and kind is not expected):
             wanted = expected.__name__ if expected else " or ".join(_BY_NAME)
-            raise InvalidInput(f"statement.type must be {wanted}, got {body['type']!r:.40}", field="statement.type")
+            raise InvalidInput(f"statement.type must be {wanted}", field="statement.type")
         message = parse_object(body["message"], tuple(n for _, n in _FIELDS[kind]), field="statement.message")
         values = [_parse(type_, message[name], f"statement.message.{name}") for type_, name in _FIELDS[kind]]
         parts = parse_object(body["signature"], ("r", "vs"), field="statement.signature")
@@ -211,7 +211,7 @@ def _parse(type_: str, value: object, field: str) -> Any:
         return parse_address(value, field=field)
     if type_ == "bool":
         if not isinstance(value, bool):
-            raise InvalidInput(f"{field} must be true or false, got {value!r:.40}", field=field)
+            raise InvalidInput(f"{field} must be true or false", field=field)
         return value
     if type_ == "uint32[]":
         return _parse_indices(value, field)

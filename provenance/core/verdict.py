@@ -278,7 +278,7 @@ def _registry_holds_batch(evidence: Evidence) -> Step:  # (4)
 def _compare_registry(evidence: Evidence) -> tuple[Outcome, str]:
     certificate, chain, pin = evidence.certificate, evidence.chain, evidence.pin
     if not isinstance(certificate, Certificate):
-        return _without_certificate(certificate, chain)
+        return _without_certificate(certificate, chain, evidence.voucher_id.index)
     if pin and (certificate.batch.chain_id, certificate.batch.registry) != (pin.chain_id, pin.registry):
         named = f"{certificate.batch.registry} on chain {certificate.batch.chain_id}"
         return Outcome.FALSE, f"The certificate names the registry {named}, not {pin.registry} on {pin.chain_id}"
@@ -299,10 +299,14 @@ def _missing(certificate: Unread | None) -> str:
     return certificate.reason if certificate else "No certificate is known for this voucher; ask its supplier for it"
 
 
-def _without_certificate(certificate: Unread | None, chain: ChainReading | Unread) -> tuple[Outcome, str]:
-    """Only where its keeper and the chain both know nothing of it is a voucher without certificate a made-up one."""
-    if isinstance(chain, ChainReading) and chain.batch is None and certificate is None:
-        return Outcome.FALSE, "Neither the registry nor the service knows such a voucher"
+def _without_certificate(certificate: Unread | None, chain: ChainReading | Unread, index: int) -> tuple[Outcome, str]:
+    """A voucher without certificate is made up where its keeper and the chain both know nothing of it, or where the chain
+    says that its batch has no such index."""
+    if isinstance(chain, ChainReading) and certificate is None:
+        if chain.batch is None:
+            return Outcome.FALSE, "Neither the registry nor the service knows such a voucher"
+        if index >= chain.batch.count:
+            return Outcome.FALSE, f"Index {index} is not among the batch's {chain.batch.count} vouchers"
     return Outcome.UNREAD, _missing(certificate)
 
 

@@ -22,7 +22,7 @@ _BECH32M = 0x2BC830A3
 _GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _PREFIX_SYMBOLS = [ord(c) >> 5 for c in _PREFIX] + [0] + [ord(c) & 31 for c in _PREFIX]
 _CHECKSUM_SYMBOLS = 6
-_ID = re.compile(r"([0-9a-f]{16})-(0|[1-9][0-9]{0,9})\Z")
+_ID = re.compile(r"([0-9a-f]{16})-(0|[1-9][0-9]{0,9})\Z", re.ASCII)
 
 
 class State(StrEnum):
@@ -45,11 +45,13 @@ class VoucherId:
         return f"{self.batch_id.hex()}-{self.index}"
 
     @classmethod
-    def parse(cls, text: str) -> VoucherId:
+    def parse(cls, text: str, *, field: str = "voucherId") -> VoucherId:
         """Raises InvalidInput for anything but the canonical form (lower case, no leading zeros)."""
         match = _ID.match(text)
+        if not match and f"{_PREFIX}1" in text.lower():
+            raise InvalidInput("this is a voucher key, not an id: keep it to yourself", field=field)
         if not match or int(match[2]) >= MAX_COUNT:
-            raise InvalidInput(f"{text!r:.60} is no voucher id; it looks like 9f3c2a7e81d04b6c-42", field="voucher_id")
+            raise InvalidInput(f"{text!r:.60} is no voucher id; it looks like 9f3c2a7e81d04b6c-42", field=field)
         return cls(bytes.fromhex(match[1]), int(match[2]))
 
 

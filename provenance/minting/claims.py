@@ -14,15 +14,12 @@ from provenance.core.voucher import SECRET_BYTES
 from provenance.minting import FEW
 from provenance.minting.hashing import keccak256, rows_of
 
-_CLAIM_KEY = np.frombuffer(b"voucher-provenance/claim-key/v1", np.uint8)
+_CLAIM_KEY = b"voucher-provenance/claim-key/v1"
 
 
 def claim_private_keys(secrets: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """secrets (n, 16) uint8 -> claim private keys (n, 32) uint8, big-endian; not checked to be in range."""
-    messages = np.empty((len(secrets), len(_CLAIM_KEY) + SECRET_BYTES), np.uint8)
-    messages[:, : len(_CLAIM_KEY)] = _CLAIM_KEY
-    messages[:, len(_CLAIM_KEY) :] = secrets
-    return keccak256(messages)
+    return keccak256(secrets, prefix=_CLAIM_KEY)
 
 
 def claim_addresses(secrets: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -36,6 +36,16 @@ def leaves_of(first_index: int, records: NDArray[np.uint8]) -> NDArray[np.uint8]
     return leaves(first_index, records[:, :ADDRESS_BYTES], records[:, ADDRESS_BYTES:])
 
 
+def of_records(records: NDArray[np.uint8]) -> Heap:
+    """public records (n, 52) uint8, n ≥ 1 -> the whole tree, with no more memory than that takes."""
+    heap = blank_heap(len(records))
+    slots = leaf_slots(heap)
+    for start in range(0, len(records), _ROWS_AT_ONCE):
+        slots[start : start + _ROWS_AT_ONCE] = leaves_of(start, records[start : start + _ROWS_AT_ONCE])
+    hash_upward(heap)
+    return heap
+
+
 def _preimages(
     first_index: int, claim_addresses: NDArray[np.uint8], content_hashes: NDArray[np.uint8] | None
 ) -> NDArray[np.uint8]:

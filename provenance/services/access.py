@@ -89,7 +89,13 @@ class Access:
             row = session.scalar(select(ApiKey).where(ApiKey.hash == _hash(key), ApiKey.revoked_at.is_(None)))
         if row is None:
             raise Unauthorized("the API key is not valid; ask the operator for one (`provenance apikey create`)")
-        return Caller(row.id, Role(row.role), Address(row.address) if row.address else None, row.label)
+        return _caller(row)
+
+    def caller(self, key_id: str) -> Caller | None:
+        """Whose key has this id; None where it is unknown or was revoked. For sessions, which name the key by its id."""
+        with self._database.read() as session:
+            row = session.scalar(select(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)))
+        return _caller(row) if row else None
 
     # ------------------------------------------------------------------------------------------ idempotency
 
@@ -125,6 +131,10 @@ class Access:
         guard = (*_named(scope, key), IdempotencyRecord.status.is_(None))
         with self._database.write() as session:
             session.execute(delete(IdempotencyRecord).where(*guard))
+
+
+def _caller(row: ApiKey) -> Caller:
+    return Caller(row.id, Role(row.role), Address(row.address) if row.address else None, row.label)
 
 
 def _claim(session: Session, scope: str, key: str, fingerprint: bytes, now: int) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import BindParameter, Row, Select, and_, bindparam, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from provenance.core.batch import Batch as BatchFacts
@@ -17,7 +17,8 @@ from provenance.core.voucher import State, VoucherId
 from provenance.errors import NotFound
 from provenance.store import projections
 from provenance.store.database import Database
-from provenance.store.tables import Batch, BatchState, BrandState, SealedContent, VoucherState
+from provenance.store.tables import Batch, BatchState, BrandState, Cursor, SealedContent, VoucherState
+from provenance.store.tiles import TreeReader
 
 UNKNOWN = "no such voucher is known here; check the id"
 
@@ -94,73 +95,109 @@ class Catalogue:
             return _batch_view(session, kept, state, brand.name if brand else None)
 
     def voucher(self, voucher_id: VoucherId) -> VoucherView:
-        """Raises NotFound alike for an unknown batch and an index beyond its end."""
-        with self._database.read() as session:
-            kept, state = self._facts(session, voucher_id)
-            source = state or kept
-            row = session.get(VoucherState, (voucher_id.batch_id, voucher_id.index))
-            cursor = projections.cursor(session)
-            changed = row.block_number if row else state.mint_block if state else None
-            return VoucherView(
-                voucher_id=str(voucher_id),
-                batch_id=voucher_id.batch_id,
-                index=voucher_id.index,
-                state=row.state if row else State.SEALED,
-                holder=row.holder if row else None,
-                nonce=row.nonce if row else 0,
-                tier=projections.tier(cursor, changed),
-                block=cursor.number if cursor else 0,
-                expires_at=source.expires_at,
-                suspended=bool(state and state.suspended),
-                brand=source.brand,
-                supplier=source.supplier,
-            )
+        """One statement. Raises NotFound alike for an unknown batch and an index beyond its end."""
+        row = self._database.fetch(_VOUCHER, {"batch_id": voucher_id.batch_id, "index": voucher_id.index})
+        if row is None or voucher_id.index >= row.size:
+            raise NotFound(UNKNOWN, code="unknown_voucher")
+        changed = row.block_number if row.block_number is not None else row.mint_block
+        return VoucherView(
+            voucher_id=str(voucher_id),
+            batch_id=voucher_id.batch_id,
+            index=voucher_id.index,
+            state=row.state or State.SEALED,
+            holder=row.holder,
+            nonce=row.nonce or 0,
+            tier=projections.tier(row.safe, row.finalized, changed),
+            block=row.number,
+            expires_at=row.expires_at,
+            suspended=bool(row.suspended),
+            brand=row.brand,
+            supplier=row.supplier,
+        )
 
-    def certificate(self, voucher_id: VoucherId) -> Certificate:
-        """Raises NotFound where the batch is not kept here or not on the chain yet."""
+    def certificate(self, voucher_id: VoucherId) -> tuple[Certificate, bool]:
+        """The certificate, and whether its mint is final, so that it will never change. Two statements, whatever the size.
+
+        Raises NotFound where the batch is not kept here or not on the chain yet."""
         with self._database.read() as session:
-            kept, state = self._facts(session, voucher_id)
-            if state is None:
-                raise NotFound("the batch is not on the chain yet; try again in a moment", code="not_minted_yet")
-            if not isinstance(kept, Batch):
-                raise NotFound("the batch's leaves are not kept here; ask its supplier", code="leaves_unknown")
-            tree = projections.tree(session, voucher_id.batch_id)
-            address, content_hash = tree.public_leaf(voucher_id.index)
+            row = session.execute(_MINTED, {"batch_id": voucher_id.batch_id}).one_or_none()
+            if row is None:
+                self._explain_absence(session, voucher_id)
+            if voucher_id.index >= row.size:
+                raise NotFound(UNKNOWN, code="unknown_voucher")
+            tree = TreeReader(session, voucher_id.batch_id, row.size)
             proof = tuple(tree.proof(voucher_id.index))
-            return Certificate(
-                batch=self._batch_facts(kept),
-                batch_id=kept.batch_id,
-                terms=json.loads(kept.terms),
-                mint_transaction=state.mint_transaction,
-                mint_block=state.mint_block,
-                index=voucher_id.index,
-                claim_address=address,
-                content_hash=content_hash,
-                proof=proof,
-            )
+            address, content_hash = tree.public_leaf(voucher_id.index)
+        certificate = Certificate(
+            batch=self._batch_facts(row),
+            batch_id=voucher_id.batch_id,
+            terms=json.loads(row.terms),
+            mint_transaction=row.mint_transaction,
+            mint_block=row.mint_block,
+            index=voucher_id.index,
+            claim_address=address,
+            content_hash=content_hash,
+            proof=proof,
+        )
+        return certificate, projections.tier(row.safe, row.finalized, row.mint_block) == "finalized"
 
     def sealed_content(self, voucher_id: VoucherId) -> bytes:
         """The content as its present holder's key opens it. Raises NotFound where there is none."""
         with self._database.read() as session:
-            self._facts(session, voucher_id)
-            nonce = projections.line(session, voucher_id.batch_id, voucher_id.index).nonce
-            row = session.get(SealedContent, (voucher_id.batch_id, voucher_id.index, nonce))
-        if row is None:
+            row = session.execute(_VOUCHER, {"batch_id": voucher_id.batch_id, "index": voucher_id.index}).one_or_none()
+            if row is None or voucher_id.index >= row.size:
+                raise NotFound(UNKNOWN, code="unknown_voucher")
+            sealed = session.get(SealedContent, (voucher_id.batch_id, voucher_id.index, row.nonce or 0))
+        if sealed is None:
             raise NotFound("no sealed content is kept for this voucher's present holder", code="no_content")
-        return row.body
+        return sealed.body
 
-    def _facts(self, session: Session, voucher_id: VoucherId) -> tuple[Any, BatchState | None]:
-        kept, state = session.get(Batch, voucher_id.batch_id), session.get(BatchState, voucher_id.batch_id)
-        if kept is not None and not kept.visible:
-            kept = None
-        source = state or kept
-        if source is None or voucher_id.index >= source.count:
+    def _explain_absence(self, session: Session, voucher_id: VoucherId) -> NoReturn:
+        row = session.execute(_VOUCHER, {"batch_id": voucher_id.batch_id, "index": voucher_id.index}).one_or_none()
+        if row is None or voucher_id.index >= row.size:
             raise NotFound(UNKNOWN, code="unknown_voucher")
-        return kept, state
+        if row.mint_block is None:
+            raise NotFound("the batch is not on the chain yet; try again in a moment", code="not_minted_yet")
+        raise NotFound("the batch's leaves are not kept here; ask its supplier", code="leaves_unknown")
 
-    def _batch_facts(self, row: Batch) -> BatchFacts:
+    def _batch_facts(self, row: Row[Any]) -> BatchFacts:
         where = (self._domain.chain_id, self._domain.registry, Address(row.brand), Address(row.supplier))
-        return BatchFacts(*where, row.root, row.count, row.expires_at, row.terms_hash)
+        return BatchFacts(*where, row.root, row.size, row.expires_at, row.terms_hash)
+
+
+def _voucher_query() -> Select[*tuple[Any, ...]]:
+    """A voucher is known where its batch is kept or minted; its own row is there only when something happened to it."""
+    batch_id: BindParameter[bytes] = bindparam("batch_id")
+    index: BindParameter[int] = bindparam("index")
+    one = select(literal(1).label("one")).subquery()
+    kept = and_(Batch.batch_id == batch_id, Batch.visible)
+    moved = and_(VoucherState.batch_id == batch_id, VoucherState.index == index)
+    facts = [func.coalesce(getattr(BatchState, n), getattr(Batch, n)).label(_label(n)) for n in _SHARED]
+    state = (BatchState.mint_block, BatchState.suspended)
+    own = (VoucherState.state, VoucherState.holder, VoucherState.nonce, VoucherState.block_number)
+    at = (func.coalesce(Cursor.number, 0).label("number"), Cursor.safe, Cursor.finalized)
+    joined = select(*facts, *state, *own, *at).select_from(one).outerjoin(Cursor, Cursor.id == 1)
+    joined = joined.outerjoin(BatchState, BatchState.batch_id == batch_id).outerjoin(Batch, kept)
+    return joined.outerjoin(VoucherState, moved).where(or_(BatchState.count.is_not(None), Batch.count.is_not(None)))
+
+
+def _minted_query() -> Select[*tuple[Any, ...]]:
+    """A batch that is kept here and on the chain."""
+    facts = [getattr(Batch, name).label(_label(name)) for name in (*_SHARED, "root", "terms_hash", "terms")]
+    minted = (BatchState.mint_transaction, BatchState.mint_block, Cursor.safe, Cursor.finalized)
+    joined = (
+        select(*facts, *minted).join(BatchState, BatchState.batch_id == Batch.batch_id).join(Cursor, Cursor.id == 1)
+    )
+    return joined.where(Batch.batch_id == bindparam("batch_id"), Batch.visible)
+
+
+def _label(name: str) -> str:
+    """A result row is a tuple, whose own `count` would hide the column's."""
+    return "size" if name == "count" else name
+
+
+_SHARED = ("brand", "supplier", "count", "expires_at")
+_VOUCHER, _MINTED = _voucher_query(), _minted_query()  # built once: building costs more than running
 
 
 def _listing() -> Select[*tuple[Any, ...]]:
@@ -191,7 +228,7 @@ def _batch_view(session: Session, kept: Batch | None, state: BatchState | None, 
         expires_at=source.expires_at,
         terms_hash=source.terms_hash,
         terms=json.loads(kept.terms) if kept else None,
-        tier=projections.tier(projections.cursor(session), state.mint_block if state else None),
+        tier=projections.tier_at(projections.cursor(session), state.mint_block if state else None),
         mint_transaction=state.mint_transaction if state else None,
         mint_block=state.mint_block if state else None,
         minted_at=state.minted_at if state else None,

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, select
 from provenance.core.voucher import VoucherId
 from provenance.store import projections
 from provenance.store.database import Database
-from provenance.store.tables import Event
+from provenance.store.tables import Deployment, Event
 
 PAGE = 1000
 
@@ -62,13 +62,19 @@ class History:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def first_block(self) -> int:
+        """Where the registry's events begin, as indexing pinned it; 0 where nothing was indexed yet."""
+        with self._database.read() as session:
+            pinned = session.get(Deployment, 1)
+        return pinned.block_number if pinned else 0
+
     def of_voucher(self, voucher_id: VoucherId) -> list[EventView]:
         """Oldest first, beginning with the batch's mint. Empty for a voucher whose batch is not on the chain."""
         with self._database.read() as session:
             cursor = projections.cursor(session)
             mine = (Event.index == voucher_id.index) | Event.index.is_(None)
             query = select(Event).where(Event.batch_id == voucher_id.batch_id, mine).order_by(Event.id)
-            return [_view(row, projections.tier(cursor, row.block_number)) for row in session.scalars(query)]
+            return [_view(row, projections.tier_at(cursor, row.block_number)) for row in session.scalars(query)]
 
     def events(self, wanted: EventFilter, limit: int, after: int | None, before: int | None) -> list[EventView]:
         """Newest first; `after` and `before` are event ids to page from (older than, newer than)."""
@@ -79,7 +85,7 @@ class History:
             query = query.where(*([Event.id < after] if after is not None else [])).order_by(Event.id.desc())
         with self._database.read() as session:
             cursor = projections.cursor(session)
-            found = [_view(row, projections.tier(cursor, row.block_number)) for row in session.scalars(query)]
+            found = [_view(row, projections.tier_at(cursor, row.block_number)) for row in session.scalars(query)]
         return found[::-1] if before is not None else found
 
     def export(self, wanted: EventFilter) -> Iterator[EventView]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,8 +14,8 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from provenance.core.batch import Batch, canonical_terms
-from provenance.core.encoding import Address, address_of, keccak
-from provenance.core.fingerprint import LEAF_BYTES
+from provenance.core.encoding import ZERO_HASH, Address, address_of, keccak
+from provenance.core.fingerprint import LEAF_BYTES, check_sealed_size
 from provenance.core.statements import Domain, Mint, SignedStatement, digest, recover
 from provenance.errors import Conflict, Forbidden, InvalidInput, Refused
 from provenance.minting import tree
@@ -24,10 +25,22 @@ from provenance.store.database import Database
 ROWS_A_COMMIT = 256
 """Tiles written while other writers wait: a few megabytes, a few milliseconds."""
 
+MAX_DEPTH = 32
+"""Objects and lists inside each other in the terms that are kept here."""
+
 UPLOAD_SECONDS = 900
 """An upload that has not finished its writes by then counts as abandoned."""
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class _Lease:
+    """Under which one request stages a batch."""
+
+    name: str
+    owner: str
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -57,12 +70,15 @@ class Issuance:
         batch = self._batch(mint, signer)
         heap = _check_leaves(mint, submission.leaves)
         with self._database.read() as session:
-            known = outbox.find(session, message)
+            known = outbox.find(session, message) or _find_pending(session, batch.batch_id)
             if known is not None:
                 return known
+            _check_not_minted(session, batch.batch_id)
             self._check_authorisation(session, mint, signer)
-        self._stage(batch, terms, heap, submission)
-        return self._publish(batch, outbox.Request(message, submission.signed, batch.batch_id, key_id, self._now()))
+        self.discard_abandoned()
+        lease = self._stage(batch, terms, heap, submission)
+        request = outbox.Request(message, submission.signed, batch.batch_id, key_id, self._now())
+        return self._publish(batch, request, lease)
 
     def discard_abandoned(self) -> int:
         """Removes what uploads left that never finished. Returns how many batches."""
@@ -70,9 +86,7 @@ class Issuance:
             stale = tables.Batch.created_at < self._now() - UPLOAD_SECONDS
             ids = list(session.scalars(select(tables.Batch.batch_id).where(~tables.Batch.visible, stale)))
         for batch_id in ids:
-            self._clear(batch_id)
-            with self._database.write() as session:
-                session.execute(delete(tables.Batch).where(tables.Batch.batch_id == batch_id, ~tables.Batch.visible))
+            self._discard(batch_id)
         return len(ids)
 
     def _now(self) -> int:
@@ -96,26 +110,43 @@ class Issuance:
         if mint.expires_at <= now or mint.deadline < now:
             raise Refused("the batch's expiry or the Mint's deadline has passed", code="deadline_passed")
 
-    def _stage(self, batch: Batch, terms: str, heap: tiles.Heap, submission: Submission) -> None:
-        """In short transactions, under an invisible batch. A crash here leaves rows that nobody sees and
-        `discard_abandoned` removes."""
+    def _stage(self, batch: Batch, terms: str, heap: tiles.Heap, submission: Submission) -> _Lease | None:
+        """In short transactions, under an invisible batch; None where it is kept already. A crash here leaves rows that
+        nobody sees and `discard_abandoned` removes; an error removes them at once."""
+        lease = self._reserve(batch, terms)
+        if lease is None:
+            return None
+        try:
+            self._clear(batch.batch_id)
+            rows = ({"level": a, "number": b, "body": c} for a, b, c in tiles.cut(batch.count, heap, submission.leaves))
+            self._insert(tables.Tile, batch.batch_id, rows)
+            contents = _check_sealed(submission.leaves, submission.sealed)
+            self._insert(tables.SealedContent, batch.batch_id, contents)
+        except BaseException:
+            self._discard(batch.batch_id)
+            self._release(lease)
+            raise
+        return lease
+
+    def _reserve(self, batch: Batch, terms: str) -> _Lease | None:
+        """One owner a request: two uploads in one process must not share the lease."""
+        name, owner = f"upload:{batch.batch_id.hex()}", f"{self._owner}:{secrets.token_hex(6)}"
         with self._database.write() as session:
             kept = session.get(tables.Batch, batch.batch_id)
             if kept is not None and kept.visible:
-                return
-            if leases.acquire(session, f"upload:{batch.batch_id.hex()}", self._token(), UPLOAD_SECONDS) is None:
+                return None
+            epoch = leases.acquire(session, name, owner, UPLOAD_SECONDS)
+            if epoch is None:
                 raise Conflict("this batch is being uploaded already; wait for that", code="in_flight")
             if kept is None:
                 session.add(_row(batch, terms, self._now()))
-        self._clear(batch.batch_id)
-        rows = ({"level": a, "number": b, "body": c} for a, b, c in tiles.cut(batch.count, heap, submission.leaves))
-        self._insert(tables.Tile, batch.batch_id, rows)
-        contents = ({"index": index, "nonce": 0, "body": body} for index, body in submission.sealed)
-        self._insert(tables.SealedContent, batch.batch_id, contents)
+            else:
+                kept.created_at = self._now()
+        return _Lease(name, owner, epoch)
 
-    def _token(self) -> str:
-        """One owner a request: two uploads in one process must not share the lease."""
-        return f"{self._owner}:{id(object())}"
+    def _release(self, lease: _Lease) -> None:
+        with self._database.write() as session:
+            leases.release(session, lease.name, lease.owner)
 
     def _insert(self, table: type[tables.Base], batch_id: bytes, rows: Iterator[dict[str, Any]]) -> None:
         for chunk in _chunks(rows):
@@ -127,20 +158,52 @@ class Issuance:
             for table in (tables.Tile, tables.SealedContent):
                 session.execute(delete(table).where(table.batch_id == batch_id))
 
-    def _publish(self, batch: Batch, request: outbox.Request) -> tables.Operation:
+    def _discard(self, batch_id: bytes) -> None:
+        self._clear(batch_id)
+        with self._database.write() as session:
+            session.execute(delete(tables.Batch).where(tables.Batch.batch_id == batch_id, ~tables.Batch.visible))
+
+    def _publish(self, batch: Batch, request: outbox.Request, lease: _Lease | None) -> tables.Operation:
         """One transaction makes the batch visible and queues its Mint: after it, the batch is acknowledged."""
         with self._database.write("issuance.publish") as session:
-            if session.get(tables.BatchState, batch.batch_id) is not None:
-                raise Conflict("this batch is minted already", code="batch_taken")
-            session.get_one(tables.Batch, batch.batch_id).visible = True
-            return outbox.enqueue(session, request)
+            if lease is not None:
+                if not leases.still_held(session, lease.name, lease.owner, lease.epoch):
+                    raise Conflict("the upload took too long and was given up; try again", code="in_flight")
+                session.get_one(tables.Batch, batch.batch_id).visible = True
+                leases.release(session, lease.name, lease.owner)
+            _check_not_minted(session, batch.batch_id)
+            return _find_pending(session, batch.batch_id) or outbox.enqueue(session, request)
+
+
+def _find_pending(session: Session, batch_id: bytes) -> tables.Operation | None:
+    """A Mint of the same batch that waits for the chain, perhaps with another deadline: only one of them can succeed."""
+    waiting = tables.Operation.status.in_((tables.OperationStatus.ACCEPTED, tables.OperationStatus.SENT))
+    mine = (tables.Operation.batch_id == batch_id, tables.Operation.kind == "mint")
+    return session.scalar(select(tables.Operation).where(*mine, waiting))
+
+
+def _check_not_minted(session: Session, batch_id: bytes) -> None:
+    if session.get(tables.BatchState, batch_id) is not None:
+        raise Conflict("this batch is minted already", code="batch_taken")
 
 
 def _check_terms(mint: Mint, terms: dict[str, Any]) -> str:
     canonical = canonical_terms(terms)
     if keccak(canonical) != mint.terms_hash:
         raise InvalidInput("the terms do not hash to the Mint's termsHash", field="terms", code="terms_mismatch")
+    _check_depth(terms)
     return canonical.decode()
+
+
+def _check_depth(terms: dict[str, Any]) -> None:
+    """What is kept is shown again and again, by programs that do not bear nesting without end."""
+    level: list[Any] = [terms]
+    for _ in range(MAX_DEPTH):
+        children = (child for node in level for child in (node.values() if isinstance(node, dict) else node))
+        level = [child for child in children if isinstance(child, dict | list)]
+        if not level:
+            return
+    raise InvalidInput(f"the terms are nested more than {MAX_DEPTH} deep", field="terms")
 
 
 def _check_leaves(mint: Mint, leaves: memoryview) -> tiles.Heap:
@@ -151,7 +214,7 @@ def _check_leaves(mint: Mint, leaves: memoryview) -> tiles.Heap:
         raise InvalidInput(detail, field="leaves", code="leaves_mismatch")
     rows = np.frombuffer(leaves, dtype=np.uint8).reshape(mint.count, LEAF_BYTES)
     _check_addresses(rows)
-    heap = tree.build(tree.leaves_of(0, rows))
+    heap = tree.of_records(rows)
     if heap[0].tobytes() != mint.root:
         raise InvalidInput("the leaves do not give the Mint's root", field="leaves", code="root_mismatch")
     return heap
@@ -159,17 +222,26 @@ def _check_leaves(mint: Mint, leaves: memoryview) -> tiles.Heap:
 
 def _check_addresses(rows: npt.NDArray[np.uint8]) -> None:
     """No claim address twice, none zero: whoever held one key would hold two vouchers, or nobody could."""
-    heads = np.ascontiguousarray(rows[:, :8]).view(np.uint64).ravel()
-    order = np.argsort(heads, kind="stable")
-    same = np.flatnonzero(heads[order[1:]] == heads[order[:-1]])
-    for a, b in zip(order[same], order[same + 1], strict=True):
-        if np.array_equal(rows[a, :20], rows[b, :20]):
-            address = address_of(rows[a, :20].tobytes())
-            detail = f"vouchers {min(a, b)} and {max(a, b)} have the same claim address {address}"
-            raise InvalidInput(detail, field="leaves", code="duplicate_claim_address")
+    words = np.ascontiguousarray(rows[:, :20]).view(np.uint32)
+    order = np.lexsort(words.T)
+    same = np.flatnonzero((words[order[1:]] == words[order[:-1]]).all(axis=1))
+    if same.size:
+        a, b = sorted((int(order[same[0]]), int(order[same[0] + 1])))
+        detail = f"vouchers {a} and {b} have the same claim address {address_of(rows[a, :20].tobytes())}"
+        raise InvalidInput(detail, field="leaves", code="duplicate_claim_address")
     empty = np.flatnonzero(~rows[:, :20].any(axis=1))
     if empty.size:
         raise InvalidInput(f"voucher {empty[0]} has the zero claim address", field="leaves", code="zero_claim_address")
+
+
+def _check_sealed(leaves: memoryview, sealed: Iterable[tuple[int, bytes]]) -> Iterator[dict[str, Any]]:
+    """Rows of sealed contents: only for vouchers whose leaf promises content, and none longer than content can be."""
+    for index, body in sealed:
+        promised = bytes(leaves[index * LEAF_BYTES + 20 : (index + 1) * LEAF_BYTES])
+        if not promised or promised == ZERO_HASH:
+            raise InvalidInput(f"voucher {index} has no content to be sealed", field="sealed", code="sealed_mismatch")
+        check_sealed_size(body, "sealed")
+        yield {"index": index, "nonce": 0, "body": body}
 
 
 def _row(batch: Batch, terms: str, now: int) -> tables.Batch:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
+from provenance.core.encoding import Address
 from provenance.core.rules import EXPLANATIONS, Refusal
 from provenance.core.statements import Domain, Revoke, SignedStatement, Suspend, digest, recover
 from provenance.core.voucher import State
@@ -19,8 +20,9 @@ class Revocations:
     def __init__(self, database: Database, domain: Domain, clock: Callable[[], float]) -> None:
         self._database, self._domain, self._clock = database, domain, clock
 
-    def accept_revoke(self, signed: SignedStatement, owner: str) -> Operation:
-        """Raises Refused where no named voucher is sealed any more; those that are not are left out by the registry."""
+    def accept_revoke(self, signed: SignedStatement, caller: Address | None, owner: str) -> Operation:
+        """`caller` is the API key's account. Raises Forbidden for another's batch, Refused where no named voucher is sealed
+        any more; those that are not are left out by the registry."""
         statement = signed.statement
         if not isinstance(statement, Revoke):
             raise InvalidInput("this route takes a Revoke", field="statement.type")
@@ -28,18 +30,19 @@ class Revocations:
         signer = recover(message, signed.signature)
         now = int(self._clock())
         with self._database.write() as session:
+            batch = _batch(session, statement.batch_id)
+            _check_caller(batch, caller)
             known = outbox.find(session, message)
             if known is not None:
                 return known
-            batch = _batch(session, statement.batch_id)
             if signer != batch.supplier:
                 raise Forbidden(f"{signer} signed, but the batch's supplier is {batch.supplier}", code="not_supplier")
             _check_deadline(session, statement.deadline, now)
             _check_revocable(session, statement, batch)
             return outbox.enqueue(session, outbox.Request(message, signed, statement.batch_id, owner, now))
 
-    def accept_suspend(self, signed: SignedStatement, owner: str) -> Operation:
-        """Suspends a batch's redemptions, or lifts that."""
+    def accept_suspend(self, signed: SignedStatement, caller: Address | None, owner: str) -> Operation:
+        """Suspends a batch's redemptions, or lifts that. Raises like `accept_revoke`."""
         statement = signed.statement
         if not isinstance(statement, Suspend):
             raise InvalidInput("this route takes a Suspend", field="statement.type")
@@ -47,10 +50,11 @@ class Revocations:
         signer = recover(message, signed.signature)
         now = int(self._clock())
         with self._database.write() as session:
+            batch = _batch(session, statement.batch_id)
+            _check_caller(batch, caller)
             known = outbox.find(session, message)
             if known is not None:
                 return known
-            batch = _batch(session, statement.batch_id)
             if signer != batch.brand:
                 raise Forbidden(f"{signer} signed, but the batch's brand is {batch.brand}", code="not_brand")
             _check_deadline(session, statement.deadline, now)
@@ -63,6 +67,12 @@ def _batch(session: Session, batch_id: bytes) -> BatchState:
     if batch is None:
         raise Refused(EXPLANATIONS[Refusal.UNKNOWN_BATCH], code=Refusal.UNKNOWN_BATCH)
     return batch
+
+
+def _check_caller(batch: BatchState, caller: Address | None) -> None:
+    """Its supplier and its brand may carry the other's statement; nobody else's API key may."""
+    if caller not in (batch.supplier, batch.brand):
+        raise Forbidden(f"the API key is {caller}'s, the batch is not", code="not_your_batch")
 
 
 def _check_deadline(session: Session, deadline: int, now: int) -> None:

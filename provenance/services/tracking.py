@@ -6,11 +6,12 @@ import time
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from provenance.errors import NotFound
 from provenance.store import projections
 from provenance.store.database import Database
-from provenance.store.tables import Operation, OperationStatus
+from provenance.store.tables import ApiKey, Operation, OperationStatus
 
 SETTLED = ("included", "safe", "finalized", "refused")
 POLL_SECONDS = 0.05
@@ -37,8 +38,9 @@ class Tracking:
         self._database = database
 
     def operation(self, operation_id: str, caller: str | None, *, wait: float = 0) -> OperationView:
-        """Waits up to `wait` seconds for it to be settled. An operation made with an API key is that key's to see; one made
-        without is whoever knows its random id's. Raises NotFound alike for unknown and for another's."""
+        """Waits up to `wait` seconds for it to be settled. `caller` is an API key's id. An operation made with a key is that
+        key's account's to see, also by its next key; one made without is whoever knows its random id's. Raises NotFound
+        alike for unknown and for another's."""
         give_up = time.monotonic() + wait
         while True:
             view = self._read(operation_id, caller)
@@ -56,10 +58,10 @@ class Tracking:
     def _read(self, operation_id: str, caller: str | None) -> OperationView:
         with self._database.read() as session:
             row = session.get(Operation, operation_id)
-            if row is None or (row.owner is not None and row.owner != caller):
+            if row is None or not _may_see(session, row.owner, caller):
                 raise NotFound(f"no operation {operation_id!r:.40} of yours is known", code="unknown_operation")
             included = row.status == OperationStatus.INCLUDED
-            status = projections.tier(projections.cursor(session), row.block_number) if included else row.status
+            status = projections.tier_at(projections.cursor(session), row.block_number) if included else row.status
         return OperationView(
             id=row.id,
             kind=row.kind,
@@ -72,3 +74,11 @@ class Tracking:
             transaction=row.transaction_hash,
             block=row.block_number,
         )
+
+
+def _may_see(session: Session, owner: str | None, caller: str | None) -> bool:
+    if owner is None or owner == caller:
+        return True
+    keys = [session.get(ApiKey, key_id) for key_id in (owner, caller) if key_id]
+    accounts = [(key.role, key.address) for key in keys if key and key.address]
+    return len(accounts) == 2 and accounts[0] == accounts[1]

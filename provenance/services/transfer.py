@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from provenance.core.fingerprint import MAX_CONTENT_BYTES
+from provenance.core.fingerprint import check_sealed_size
 from provenance.core.rules import EXPLANATIONS, refusal
 from provenance.core.statements import Domain, SignedStatement, Transfer, digest, recover
 from provenance.errors import InvalidInput, Refused
 from provenance.store import outbox, projections
 from provenance.store.database import Database
 from provenance.store.tables import Operation, SealedContent
-
-SEALED_OVERHEAD = 32 + 16
-"""Salt and GCM tag around the content."""
 
 
 class Transfers:
@@ -28,8 +25,8 @@ class Transfers:
             raise InvalidInput("this route takes a Transfer", field="statement.type")
         message = digest(self._domain, statement)
         signer = recover(message, signed.signature)
-        if sealed is not None and not SEALED_OVERHEAD <= len(sealed) <= SEALED_OVERHEAD + MAX_CONTENT_BYTES:
-            raise InvalidInput(f"sealed content of {len(sealed)} bytes cannot be right", field="sealedContent")
+        if sealed is not None:
+            check_sealed_size(sealed, "sealedContent")
         now = int(self._clock())
         with self._database.write("transfer.accept") as session:
             known = outbox.find(session, message)

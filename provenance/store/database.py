@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,7 @@ class Database:
         self.url = url
         sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(url) if sqlite else _postgres_engine(url)
+        self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = self.engine if sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @contextmanager
@@ -44,6 +45,12 @@ class Database:
                 session.flush()
                 failpoints.reach(f"{step}.before")
             failpoints.reach(f"{step}.after")
+
+    def fetch(self, statement: Executable, parameters: dict[str, Any]) -> Row[*tuple[Any, ...]] | None:
+        """The one row of one statement, or None. No session and no transaction: a statement is its own snapshot, and this is
+        the way of the routes that everybody asks."""
+        with _translated(), self._single.connect() as connection:
+            return connection.execute(statement, parameters).one_or_none()
 
     def close(self) -> None:
         self.engine.dispose()
@@ -68,7 +75,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("write") else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("write") else "BEGIN")
 
 
 def _postgres_engine(url: str) -> Engine:

@@ -12,7 +12,10 @@ from provenance.core import merkle
 from provenance.core.encoding import address_of, to_hex
 from provenance.core.fingerprint import LEAF_BYTES, leaf
 from provenance.store.tables import Tile
-from provenance.store.tiles import LEAVES_PER_TILE, NODE_BYTES, locate
+from provenance.store.tiles import LEAVES_PER_TILE, NODE_BYTES, locate, sizes
+
+Tiles = dict[tuple[int, int], bytes]
+"""(level, number) -> body."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,11 @@ def tree_faults(session: Session, batch_id: bytes, count: int, root: bytes) -> I
     below was changed itself; one that fits above but not below has a changed leaf under it."""
     query = select(Tile.level, Tile.number, Tile.body).where(Tile.batch_id == batch_id)
     tiles = {(level, number): body for level, number, body in session.execute(query)}
-    try:
-        nodes = [_stored(tiles, count, root, node) for node in range(2 * count - 1)]
-    except (KeyError, ValueError) as error:
-        yield Fault(f"tiles {batch_id.hex()}", f"a tile is missing or cut short: {error}", "a whole tree", "a gap")
+    misshapen = list(_misshapen(batch_id, count, tiles))
+    if misshapen:
+        yield from misshapen
         return
+    nodes = [_stored(tiles, count, root, node) for node in range(2 * count - 1)]
     hashes = [merkle.hash_pair(nodes[2 * k + 1], nodes[2 * k + 2]) for k in range(count - 1)]
     bad = {k for k in range(count - 1) if hashes[k] != nodes[k]}
     if count == 1 and nodes[0] != root:
@@ -41,7 +44,17 @@ def tree_faults(session: Session, batch_id: bytes, count: int, root: bytes) -> I
         yield from _blame(batch_id, count, node, bad, (hashes[node], nodes[node]))
 
 
-def _stored(tiles: dict[tuple[int, int], bytes], count: int, root: bytes, node: int) -> bytes:
+def _misshapen(batch_id: bytes, count: int, tiles: Tiles) -> Iterator[Fault]:
+    """Tiles that are missing, cut, too long, or not of this tree."""
+    wanted = {(level, number): size for level, number, size in sizes(count)}
+    for level, number in sorted(wanted.keys() | tiles.keys()):
+        expected, found = wanted.get((level, number), 0), len(tiles.get((level, number), b""))
+        if expected != found:
+            row = f"tiles {batch_id.hex()}/{level}/{number}"
+            yield Fault(row, "is not as long as it should be", f"{expected} bytes", f"{found} bytes")
+
+
+def _stored(tiles: Tiles, count: int, root: bytes, node: int) -> bytes:
     if node >= count - 1:
         index = 2 * count - 2 - node
         number, place = divmod(index, LEAVES_PER_TILE)
@@ -50,10 +63,7 @@ def _stored(tiles: dict[tuple[int, int], bytes], count: int, root: bytes, node: 
     if node == 0:
         return root
     level, number, offset = locate(node)
-    body = tiles[level, number][offset : offset + NODE_BYTES]
-    if len(body) != NODE_BYTES:
-        raise ValueError(f"level {level}, number {number}")
-    return body
+    return tiles[level, number][offset : offset + NODE_BYTES]
 
 
 def _blame(batch_id: bytes, count: int, node: int, bad: set[int], hashes: tuple[bytes, bytes]) -> Iterator[Fault]:

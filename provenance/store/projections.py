@@ -18,13 +18,17 @@ def cursor(session: Session) -> Cursor | None:
     return session.get(Cursor, 1)
 
 
-def tier(at: Cursor | None, block_number: int | None) -> str:
+def tier(safe: int | None, finalized: int | None, block_number: int | None) -> str:
     """How settled something of this block is: accepted (in no block yet), included, safe or finalized."""
-    if at is None or block_number is None:
+    if block_number is None or safe is None or finalized is None:
         return "accepted"
-    if block_number <= at.finalized:
+    if block_number <= finalized:
         return "finalized"
-    return "safe" if block_number <= at.safe else "included"
+    return "safe" if block_number <= safe else "included"
+
+
+def tier_at(at: Cursor | None, block_number: int | None) -> str:
+    return tier(at.safe, at.finalized, block_number) if at else "accepted"
 
 
 def is_indexed(session: Session, number: int, hash_: bytes) -> bool:

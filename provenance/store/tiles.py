@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from provenance.core import merkle
@@ -24,32 +24,42 @@ HEIGHT = 8
 LEAVES_PER_TILE = 1 << HEIGHT
 NODE_BYTES = 32
 
+TileKey = tuple[int, int]
+"""(level, number)"""
+
 Heap = npt.NDArray[np.uint8]
 """(2·count−1, 32): all nodes of a tree, the root first."""
 
 
 def cut(count: int, heap: Heap, leaves: memoryview) -> Iterator[tuple[int, int, bytes]]:
     """(level, number, body) of every tile. `leaves` are count × 52 bytes."""
-    size = LEAVES_PER_TILE * LEAF_BYTES
-    for number, start in enumerate(range(0, count * LEAF_BYTES, size)):
-        yield 0, number, bytes(leaves[start : start + size])
     inner = heap[: count - 1]
+    for level, number, _ in sizes(count):
+        if level:
+            yield level, number, b"".join(inner[rows].tobytes() for rows in _under(count, number))
+        else:
+            start = number * LEAVES_PER_TILE * LEAF_BYTES
+            yield level, number, bytes(leaves[start : start + LEAVES_PER_TILE * LEAF_BYTES])
+
+
+def sizes(count: int) -> Iterator[tuple[int, int, int]]:
+    """(level, number, bytes) of every tile that a tree of `count` leaves has."""
+    for number, first in enumerate(range(0, count, LEAVES_PER_TILE)):
+        yield 0, number, min(LEAVES_PER_TILE, count - first) * LEAF_BYTES
     for depth in range(0, max(1, (count - 1).bit_length()), HEIGHT):
         for top in range((1 << depth) - 1, min((2 << depth) - 1, count - 1)):
-            body = _under(inner, top)
-            if body:
-                yield 1 + depth // HEIGHT, top, body
+            nodes = sum(rows.stop - rows.start for rows in _under(count, top))
+            if nodes:
+                yield 1 + depth // HEIGHT, top, nodes * NODE_BYTES
 
 
-def _under(inner: Heap, top: int) -> bytes:
+def _under(count: int, top: int) -> Iterator[slice]:
     """The inner nodes up to 8 levels below `top`, level by level."""
-    rows = []
     for down in range(1, HEIGHT + 1):
         first = ((top + 1) << down) - 1
-        if first >= len(inner):
+        if first >= count - 1:
             break
-        rows.append(inner[first : first + (1 << down)].tobytes())
-    return b"".join(rows)
+        yield slice(first, min(first + (1 << down), count - 1))
 
 
 def locate(node: int) -> tuple[int, int, int]:
@@ -66,17 +76,19 @@ class TreeReader:
 
     def __init__(self, session: Session, batch_id: bytes, count: int) -> None:
         self._session, self._batch_id, self._count = session, batch_id, count
-        self._tiles: dict[tuple[int, int], bytes] = {}
+        self._tiles: dict[TileKey, bytes] = {}
 
     def public_leaf(self, index: int) -> tuple[Address, bytes]:
         """(claim address, content hash)."""
         number, place = divmod(index, LEAVES_PER_TILE)
+        self._fetch({(0, number)})
         start = place * LEAF_BYTES
-        data = self._tile(0, number)[start : start + LEAF_BYTES]
+        data = self._tiles[0, number][start : start + LEAF_BYTES]
         return address_of(data[:20]), data[20:]
 
     def proof(self, index: int) -> list[bytes]:
-        """Siblings from the bottom up."""
+        """Siblings from the bottom up. One query, whatever the size: at most two tiles of leaves and one for 8 levels."""
+        self._fetch({self._tile_of(node) for node in merkle.path(self._count, index)} | {(0, index // LEAVES_PER_TILE)})
         return merkle.proof(self._count, index, self._node)
 
     def _node(self, node: int) -> bytes:
@@ -84,14 +96,21 @@ class TreeReader:
             index = 2 * self._count - 2 - node
             return leaf(index, *self.public_leaf(index))
         level, number, offset = locate(node)
-        return self._tile(level, number)[offset : offset + NODE_BYTES]
+        return self._tiles[level, number][offset : offset + NODE_BYTES]
 
-    def _tile(self, level: int, number: int) -> bytes:
-        key = (level, number)
-        if key not in self._tiles:
-            where = (Tile.batch_id == self._batch_id, Tile.level == level, Tile.number == number)
-            body = self._session.scalar(select(Tile.body).where(*where))
-            if body is None:
+    def _tile_of(self, node: int) -> TileKey:
+        if node >= self._count - 1:
+            return 0, (2 * self._count - 2 - node) // LEAVES_PER_TILE
+        return locate(node)[:2]
+
+    def _fetch(self, keys: set[TileKey]) -> None:
+        wanted = sorted(keys - self._tiles.keys())
+        if not wanted:
+            return
+        # the whole primary key in each branch: otherwise SQLite walks through all tiles of the batch
+        named = (and_(Tile.batch_id == self._batch_id, Tile.level == a, Tile.number == b) for a, b in wanted)
+        query = select(Tile.level, Tile.number, Tile.body).where(or_(*named))
+        self._tiles |= {(level, number): body for level, number, body in self._session.execute(query)}
+        for level, number in wanted:
+            if (level, number) not in self._tiles:
                 raise Halted(f"tile {level}/{number} of batch {self._batch_id.hex()} is missing; run the audit")
-            self._tiles[key] = body
-        return self._tiles[key]

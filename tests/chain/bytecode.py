@@ -14,8 +14,9 @@ SPINNER = bytes.fromhex("5b 6000 56")  # loop until the gas is gone
 INVALID = bytes.fromhex("fe")
 # call itself with all the gas there is, as deep as it goes
 DIVER = bytes.fromhex("6000 6000 6000 6000 6000 30 5a f1 00")
-# burn all but a little in a nested call, then do 5,000 gas of work: needs more than it uses (EIP-150)
-HASHER = bytes.fromhex("61ffff 5b 6020 6000 20 50 6001 90 03 80 6003 57 00")  # 65,535 hashes
+HASHER = bytes.fromhex("610fff 5b 6020 6000 20 50 6001 90 03 80 6003 57 00")  # 4,095 hashes
+# call the address in the input with all the gas there is, and revert if that fails: needs more than it uses (EIP-150)
+PASSER = bytes.fromhex("6000 6000 6000 6000 6000 6000 35 5a f1 15 6014 57 00 5b 6000 6000 fd")
 
 
 def creation_code(runtime: bytes) -> bytes:

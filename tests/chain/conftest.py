@@ -49,9 +49,6 @@ class Devnet:
         """The raw response object."""
         return self.web3.provider.make_request(method, list(params))  # type: ignore[arg-type]  # any method's name
 
-    def close(self) -> None:
-        self.web3.provider._request_session_manager.session_cache.clear()  # type: ignore[attr-defined]
-
 
 def start(path: Path, **options: Any) -> Iterator[Devnet]:
     account = Account.create()

@@ -142,6 +142,9 @@ class _Handler(BaseHTTPRequestHandler):
     def odd_error(self, response: dict[str, Any]) -> None:
         self.honest({"jsonrpc": "2.0", "id": response["id"], "error": "no"})
 
+    def refuse_batch(self, _: object) -> None:
+        self.honest({"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "no batches"}})
+
     def error_object(self, response: dict[str, Any]) -> None:
         error = {"code": -32000, "message": "nonce too low", "data": {"have": 5}}
         self.honest({"jsonrpc": "2.0", "id": response["id"], "error": error})

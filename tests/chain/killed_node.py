@@ -56,17 +56,18 @@ def work(directory: Path, acknowledged: int) -> None:
         os.write(acknowledged, keccak(raw))
 
 
-def kill_in_mid_work(directory: Path, seconds: float) -> list[str]:
-    """The hashes that a child had acknowledged when SIGKILL hit it, `seconds` after its start."""
+def kill_in_mid_work(directory: Path, acknowledgements: int, seconds: float) -> list[str]:
+    """The hashes that a child had acknowledged when SIGKILL hit it, `seconds` after the given number of them."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         work(directory, writing)
     os.close(writing)
+    hashes = [os.read(reading, 32) for _ in range(acknowledgements)]
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    hashes = list(iter(lambda: os.read(reading, 32), b""))
+    hashes += iter(lambda: os.read(reading, 32), b"")
     os.close(reading)
     return ["0x" + found.hex() for found in hashes]
 
@@ -95,7 +96,8 @@ def main() -> None:
     directory, rounds = Path(sys.argv[1]), int(sys.argv[2])
     seeded = random.Random(7)
     for _ in range(rounds):
-        print(json.dumps(report(directory, kill_in_mid_work(directory, seeded.uniform(0, 0.25)))))
+        hashes = kill_in_mid_work(directory, seeded.choice((0, 1, 3, 8)), seeded.uniform(0, 0.04))
+        print(json.dumps(report(directory, hashes)))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,15 @@ def test_other_software_opens_our_keystore_and_we_open_its(tmp_path: Path) -> No
     )
 
 
+def test_the_address_can_be_read_without_the_passphrase(tmp_path: Path) -> None:
+    signer = create(tmp_path / "key.json")
+    assert keystore.read_address(tmp_path / "key.json") == signer.address
+    for content in ("", "{}", "[]", '{"address": 5}', '{"address": "12"}'):
+        (tmp_path / "key.json").write_text(content)
+        with pytest.raises(InvalidInput):
+            keystore.read_address(tmp_path / "key.json")
+
+
 def test_only_the_owner_may_read_a_key(tmp_path: Path) -> None:
     old = os.umask(0)
     try:

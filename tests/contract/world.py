@@ -184,7 +184,7 @@ class World:
         return Minted(event.args["batchId"], mint, tree, claims)
 
     def op(self, kind: Kind, batch: Minted, index: int, signer: LocalAccount, **changes: Any) -> Op:
-        """A well-formed op; `changes` alter what is signed (party, nonce, deadline), `proof`, `content_hash`."""
+        """A well-formed op; `changes` alter what is signed (party, nonce, deadline), or proof and content."""
         party = changes.get("party", self.redeemer.address if kind == Kind.REDEEM else self.stranger.address)
         nonce, deadline = changes.get("nonce", 0), changes.get("deadline", FAR)
         message = {"batchId": batch.batch_id, "index": index, "nonce": nonce, "deadline": deadline}

@@ -15,7 +15,7 @@ from provenance.config import read_deployment
 from provenance.core.encoding import Address
 from provenance.core.statements import Domain
 
-START_SECONDS = 90
+START_SECONDS, STOP_SECONDS = 90, 30
 
 
 def free_port() -> int:
@@ -33,7 +33,7 @@ class DemoProcess:
         self.log = folder / "demo.log"
         self._process: subprocess.Popen[bytes] | None = None
         own = {"DATA_DIR": str(folder / "var"), "PORT": str(self.port), "RPC_URL": self.rpc_url, "RATE_LIMIT": ""}
-        self.environment = {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
+        self.environment = {**os.environ, **own, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
 
     def start(self) -> DemoProcess:
         """Returns when the welcome is printed."""
@@ -55,10 +55,15 @@ class DemoProcess:
         self._process.wait()
 
     def interrupt(self) -> int:
-        """Ctrl-C; the exit code."""
+        """Ctrl-C; the exit code. Where it does not end, the log gets the stacks of its threads."""
         assert self._process
         self._process.send_signal(signal.SIGINT)
-        return self._process.wait(timeout=30)
+        try:
+            return self._process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGABRT)
+            self._process.wait()
+            raise AssertionError(f"Ctrl-C did not end it:\n{self.log.read_text()[-6000:]}") from None
 
     def cli(self, *arguments: str, api_url: str | None = None) -> subprocess.CompletedProcess[str]:
         environment = self.environment | ({"API_URL": api_url} if api_url else {})

@@ -56,7 +56,7 @@ def test_keccak_equals_pysha3(seed, count, length):
 
 def test_keccak_refuses_what_does_not_fit_one_block():
     with pytest.raises(ValueError, match="135 bytes, not 136"):
-        keccak256(np.zeros((1, 136), np.uint8))
+        keccak256(np.zeros((1, 36), np.uint8), prefix=bytes(100))
 
 
 @settings(max_examples=8, deadline=None)
@@ -81,6 +81,13 @@ def test_leaves_are_those_of_the_solidity_abi(seed, count, first_index, with_con
 def test_tree_equals_the_core(count):
     leaves = random_rows(count, count, 32)
     assert rows(tree.build(leaves)) == merkle.build(rows(leaves))
+
+
+@pytest.mark.parametrize("count", [1, 5, FEW + 1, tree._ROWS_AT_ONCE, tree._ROWS_AT_ONCE + 3])
+def test_the_tree_of_public_records_is_that_of_their_leaves(count):
+    records = random_rows(count, count, 52)
+    wanted = [standard_leaf(i, record[:20], record[20:]) for i, record in enumerate(rows(records))]
+    assert rows(tree.of_records(records)) == merkle.build(wanted)
 
 
 def test_leaf_slots_are_the_heap_in_index_order():

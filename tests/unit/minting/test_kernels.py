@@ -17,7 +17,7 @@ from provenance.minting.kernels import keccak as kernels
 from provenance.minting.kernels import kernel, key_rows, secp256k1
 from tests.unit.minting.vectors import random_rows, rows
 
-COUNTS = st.one_of(st.integers(0, 2 * kernels.LANES + 1), st.integers(0, 300))
+COUNTS = st.one_of(st.integers(0, 2 * kernels.LANES + 1), st.integers(0, 300), st.just(2 * kernels.ROWS_AT_ONCE + 5))
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -34,10 +34,11 @@ def compiled_heap(leaves):
 
 
 @settings(deadline=None)  # the first example may compile
-@given(SEEDS, COUNTS, st.integers(0, 135))
-def test_keccak_equals_pysha3(seed, count, length):
-    messages = random_rows(seed, count, length)
-    assert rows(kernels.keccak256(messages)) == [keccak(m) for m in rows(messages)]
+@given(SEEDS, COUNTS, st.integers(0, 135), st.binary(max_size=40))
+def test_keccak_equals_pysha3(seed, count, length, prefix):
+    messages = random_rows(seed, count, length - min(len(prefix), length))
+    prefix = prefix[: 135 - messages.shape[1]]
+    assert rows(kernels.keccak256(messages, prefix)) == [keccak(prefix + m) for m in rows(messages)]
 
 
 @settings(deadline=None)  # the first example may compile

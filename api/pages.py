@@ -1,0 +1,151 @@
+"""The pages: server templates around what the browser computes. Judges no voucher, but for the no-JavaScript opinion."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, send_from_directory
+
+from api import csp, pages_assets, pages_session
+from api.auth import services
+from api.pages_assets import LANGUAGES
+from provenance.core.ledger import EventKind
+from provenance.core.verdict import Unread
+from provenance.core.voucher import VoucherId
+from provenance.errors import InvalidInput, NotFound
+from provenance.services.access import Role
+
+YEAR = 365 * 24 * 3600
+COMMON = ("common.", "error.", "rpc.", "certificate.", "key.", "input.", "state.", "tier.", "operation.", "reason.")
+
+blueprint = Blueprint("pages", __name__, template_folder="web/templates")
+
+
+@blueprint.get("/")
+@blueprint.get("/v")
+def verify() -> Response:
+    if "id" in request.args:  # the form of a browser without JavaScript
+        return cast("Response", redirect(f"/v/{VoucherId.parse(request.args['id'])}/opinion"))
+    return _page("verify", policy=csp.VERIFY, prefixes=VERIFYING)
+
+
+@blueprint.get("/v/<voucher_id>")
+def voucher(voucher_id: str) -> Response:
+    try:
+        known = VoucherId.parse(voucher_id)
+    except InvalidInput:
+        return _page("verify", 404, policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=voucher_id[:60])
+    return _page("verify", policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=str(known))
+
+
+@blueprint.get("/v/<voucher_id>/opinion")
+def opinion(voucher_id: str) -> Response:
+    """Without JavaScript: what the server found, and that it is only that."""
+    known = VoucherId.parse(voucher_id)
+    try:
+        certificate: Any = services().catalogue.certificate(known)
+    except NotFound as error:
+        certificate = Unread(error.detail)
+    found = services().verification.verify(known, None, certificate)
+    return _page("opinion", voucher_id=str(known), found=found, certificate=certificate)
+
+
+@blueprint.get("/redeem")
+def redeem() -> Response:
+    return _workplace("redeem", Role.REDEEMER, (*VERIFYING, "redeem."))
+
+
+@blueprint.get("/supplier")
+def supplier() -> Response:
+    return _workplace("supplier", Role.SUPPLIER, ("supplier.", "chart.", "label.", "event."))
+
+
+@blueprint.get("/audit")
+def audit() -> Response:
+    return _workplace("audit", Role.AUDITOR, ("audit.", "chart.", "event."), kinds=list(EventKind))
+
+
+@blueprint.get("/static/<path:name>")
+def static(name: str) -> Response:
+    return pages_assets.serve(name)
+
+
+@blueprint.get("/favicon.ico")
+def favicon() -> Response:
+    return send_from_directory(pages_assets.WEB, "icon.svg", mimetype="image/svg+xml", max_age=YEAR)
+
+
+VERIFYING = ("verify.", "verdict.", "step.", "scan.", "claim.", "terms.", "voucher.", "registry.", "event.", "content.")
+
+
+def _workplace(name: str, role: Role, prefixes: tuple[str, ...], **values: Any) -> Response:
+    """A page for the holders of one kind of API key; others see the form to sign in."""
+    who = pages_session.signed_in()
+    if who is None or who.role is not role:
+        refused = "refused" in request.args or who is not None
+        return _page("sign-in", policy=csp.STRICT, role=str(role), next=request.path, refused=refused, who=who)
+    return _page(name, prefixes=prefixes, who=who, **values)
+
+
+def _page(
+    template: str, status: int = 200, *, policy: str = csp.STRICT, prefixes: tuple[str, ...] = (), **values: Any
+) -> Response:
+    language = _language()
+    response = make_response(
+        render_template(
+            f"{template}.html",
+            page=template,
+            lang=language,
+            t=pages_assets.messages(language),
+            texts=_texts(language, (*COMMON, *prefixes)),
+            settings=_settings(values),
+            csrf=pages_session.token,
+            **values,
+        ),
+        status,
+    )
+    response.headers["Content-Security-Policy"] = policy
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    response.headers["Content-Language"] = language
+    if request.args.get("lang") == language:
+        response.set_cookie("lang", language, max_age=YEAR, samesite="Lax", httponly=True)
+    return response
+
+
+def _texts(language: str, prefixes: tuple[str, ...]) -> dict[str, str]:
+    """The texts that this page's scripts may show."""
+    return {key: text for key, text in pages_assets.messages(language).items() if key.startswith(prefixes)}
+
+
+def _settings(values: dict[str, Any]) -> dict[str, Any]:
+    """What the scripts are told: the pinned registry first of all. The page shows it too."""
+    domain, who = services().domain, values.get("who")
+    return {
+        "chainId": domain.chain_id,
+        "registry": domain.registry.lower(),
+        "since": services().history.first_block(),
+        "publicUrl": services().settings.public_url,
+        "voucherId": values.get("voucher_id"),
+        "address": who.address if who else None,
+        "csrf": pages_session.token() if who else None,
+    }
+
+
+def _language() -> str:
+    """Asked for, remembered, or what the browser prefers; Chinese of any region reads zh-CN."""
+    for wanted in (request.args.get("lang"), request.cookies.get("lang")):
+        if wanted in LANGUAGES:
+            return wanted
+    for tag, _ in request.accept_languages:
+        if tag.lower().startswith("zh"):
+            return "zh-CN"
+        if tag.lower().startswith("en"):
+            return "en"
+    return "en"
+
+
+def register(app: Flask) -> None:
+    pages_session.register(app, app.extensions["provenance"].settings)
+    app.register_blueprint(blueprint)
+    app.jinja_env.globals["asset"] = pages_assets.url_of
+    app.jinja_env.filters["address"] = lambda text: f"{text[:6]}…{text[-4:]}" if text else ""

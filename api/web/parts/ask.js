@@ -1,0 +1,93 @@
+// The ways in: camera, picture, keyboard or keyboard scanner. Gives what was read as {batchId, index, secret?}, or says
+// what is wrong with it.
+
+import { InvalidInput } from "../protocol/bytes.js";
+import { parseCode } from "../protocol/voucher-key.js";
+import { find } from "./dom.js";
+import { t } from "./texts.js";
+
+let filming = null;
+
+/** Calls `take(shown)` with each code that could be read. */
+export function listen(take) {
+  const card = find("[data-script]");
+  card.hidden = false;
+  find("[data-camera]", card).addEventListener("click", () => scanCamera(take));
+  find("[data-stop]", card).addEventListener("click", stop);
+  find("[data-picture]", card).addEventListener("change", (event) => scanPicture(event.target, take));
+  find("form[data-code]", card).addEventListener("submit", (event) => {
+    event.preventDefault();
+    const input = find("#code");
+    if (accept(input.value, take)) input.value = ""; // the key stays in memory alone
+  });
+}
+
+/** A link's key: read once, then taken out of the address bar and of this history entry. */
+export function takeFragment() {
+  const text = location.hash.slice(1);
+  if (!text) return null;
+  history.replaceState(null, "", location.pathname + location.search);
+  return decodeURIComponent(text);
+}
+
+export function accept(text, take) {
+  const shown = read(text);
+  if (shown) take(shown);
+  return shown !== null;
+}
+
+function read(text) {
+  try {
+    const shown = parseCode(text);
+    fault("");
+    return shown;
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    fault(text.trim() ? t(`error.${error.code}`, error.values) : t("error.empty"));
+    return null;
+  }
+}
+
+export function fault(text) {
+  if (text) delete document.body.dataset.asked; // the field that it is about is hidden below a verdict
+  find("#code-fault").textContent = text;
+  find("#code").setAttribute("aria-invalid", String(text !== ""));
+}
+
+async function scanCamera(take) {
+  stop();
+  filming = new AbortController();
+  const view = find("[data-viewfinder]");
+  view.hidden = false;
+  try {
+    const { film } = await import("./scan.js");
+    const found = await film(find("video", view), readable, filming.signal);
+    if (found) accept(found, take);
+  } catch (error) {
+    fault(t(error.name === "NotAllowedError" ? "scan.refused" : "scan.no_camera"));
+  } finally {
+    view.hidden = true;
+  }
+}
+
+function stop() {
+  filming?.abort();
+}
+
+async function scanPicture(input, take) {
+  const { readPicture } = await import("./scan.js");
+  const found = await readPicture(input.files[0]).catch(() => []);
+  input.value = "";
+  const code = found.find(readable);
+  if (code) accept(code, take);
+  else fault(t(found.length ? "scan.other" : "scan.nothing"));
+}
+
+/** A poster beside the voucher must not end the scan. */
+function readable(text) {
+  try {
+    return Boolean(parseCode(text));
+  } catch {
+    return false;
+  }
+}

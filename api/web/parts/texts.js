@@ -1,0 +1,33 @@
+// The page's texts, and amounts and times as its reader writes them.
+
+import { embedded } from "./dom.js";
+
+const texts = embedded("texts");
+const language = document.documentElement.lang;
+
+/** The text, with {names} filled in; null where there is none. */
+export function maybe(key, values = {}) {
+  return texts[key]?.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "") ?? null;
+}
+
+/** The text; its key where it is missing, so that the fault can be seen. */
+export const t = (key, values) => maybe(key, values) ?? key;
+
+/** Unix seconds. */
+export function time(seconds) {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(seconds * 1000);
+}
+
+export const number = (value) => new Intl.NumberFormat(language).format(value);
+
+/** A face value as terms give it: {amount, currency}; null for anything else. */
+export function money(value) {
+  if (typeof value?.amount !== "string" || !/^\d+(\.\d+)?$/.test(value.amount)) return null;
+  try {
+    return new Intl.NumberFormat(language, { style: "currency", currency: value.currency }).format(value.amount);
+  } catch {
+    return `${value.amount} ${value.currency ?? ""}`;
+  }
+}
+
+export const short = (address) => `${address.slice(0, 6)}…${address.slice(-4)}`;

