@@ -21,7 +21,7 @@ blueprint = APIBlueprint("webhooks", __name__, url_prefix="/v1/webhooks", abp_ta
 
 class WebhookBody(Body):
     url: Annotated[StrictStr, Field(max_length=2000)]
-    kinds: Annotated[list[StrictStr], Field(max_length=20)] = []
+    kinds: Annotated[tuple[StrictStr, ...], Field(max_length=20)] = ()
     tier: StrictStr = "safe"
 
 
