@@ -29,6 +29,7 @@ from api import (
     webhooks,
 )
 from api.auth import caller
+from api.document import DescribedApi
 from api.problems import Unsendable
 from api.schemas import Problem
 from provenance.errors import Unauthorized
@@ -45,17 +46,15 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
 
 def create_app(services: Services) -> OpenAPI:
     """A WSGI application. Serves requests; never sends a transaction and never folds an event."""
-    app = OpenAPI(
+    app = DescribedApi(
         "api",
         info=Info(title="Voucher provenance", version="1"),
         security_schemes={"apiKey": {"type": "http", "scheme": "bearer"}},
-        responses={"4XX": Problem, "503": Problem},
         validation_error_model=Problem,
         validation_error_callback=problems.from_validation,
         doc_prefix="/docs",
         static_folder=None,
     )
-    app.openapi_version = "3.1.0"
     app.config["MAX_CONTENT_LENGTH"] = MAX_JSON
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # the default provider has it
     app.extensions["provenance"] = services

@@ -26,7 +26,7 @@ MAX_LEAVES = 20_000_000
 MAX_UPLOAD = MAX_LEAVES * (LEAF_BYTES + 512)
 """Bytes: that many leaves, with half a kilobyte of sealed content each."""
 
-UPLOAD = {
+UPLOAD: dict[str, Any] = {
     "content": {
         "multipart/form-data": {
             "schema": {
@@ -56,7 +56,7 @@ blueprint = APIBlueprint("batches", __name__, url_prefix="/v1/batches", abp_tags
     summary="Upload a batch: terms, signed Mint and public leaves",
     security=[{"apiKey": []}],
     responses={202: OperationAnswer},
-    openapi_extensions={"requestBody": UPLOAD},
+    request_body=UPLOAD,
 )
 def create() -> Response:
     """The root is recomputed from the leaves. Idempotent by the Mint itself: the same upload again is the same operation."""

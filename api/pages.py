@@ -35,7 +35,7 @@ def voucher(voucher_id: str) -> Response:
         known = VoucherId.parse(voucher_id)
     except InvalidInput:
         return _page("verify", 404, policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=voucher_id[:60])
-    return _page("verify", policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=str(known))
+    return _page("verify", policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=str(known), known=True)
 
 
 @blueprint.get("/v/<voucher_id>/opinion")
@@ -147,5 +147,5 @@ def _language() -> str:
 def register(app: Flask) -> None:
     pages_session.register(app, app.extensions["provenance"].settings)
     app.register_blueprint(blueprint)
-    app.jinja_env.globals["asset"] = pages_assets.url_of
+    app.jinja_env.globals.update(asset=pages_assets.url_of, imports=pages_assets.imports_of)
     app.jinja_env.filters["address"] = lambda text: f"{text[:6]}…{text[-4:]}" if text else ""

@@ -30,10 +30,16 @@ METHODS = frozenset(
     }
 )
 
+CALL = {"type": "object", "required": ["method"], "properties": {"method": {"enum": sorted(METHODS)}}}
+CALLS: dict[str, Any] = {
+    "content": {"application/json": {"schema": {"oneOf": [CALL, {"type": "array", "items": CALL, "maxItems": MAX_BATCH}]}}},
+    "required": True,
+}
+
 blueprint = APIBlueprint("rpc", __name__, abp_tags=[Tag(name="rpc")])
 
 
-@blueprint.post("/rpc", summary="Read-only JSON-RPC (calls and logs of the registry alone)")
+@blueprint.post("/rpc", summary="Read-only JSON-RPC (calls and logs of the registry alone)", request_body=CALLS)
 def rpc() -> Response:
     calls = request.get_json()
     if not isinstance(calls, list):

@@ -38,8 +38,8 @@ class Settings:
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
         """DATA_DIR, DATABASE_URL, RPC_URL (several: comma), CHAIN_ID, REGISTRY, HOST, PORT, PUBLIC_URL, API_URL, KEYSTORE,
-        PASSPHRASE_FILE, RATE_LIMIT, RATE_STORAGE, TRUSTED_PROXIES, RPC_TIMEOUT, WEBHOOK_PRIVATE (1: also to private addresses).
-        Raises InvalidInput that names the variable."""
+        PASSPHRASE_FILE, RATE_LIMIT, RATE_STORAGE, TRUSTED_PROXIES, RPC_TIMEOUT, WEBHOOK_PRIVATE. Raises InvalidInput that
+        names it."""
         data_dir = Path(environment.get("DATA_DIR", "var"))
         deployed = read_deployment(data_dir)
         host, port = environment.get("HOST", "127.0.0.1"), _number(environment, "PORT", 8000)

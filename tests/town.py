@@ -48,6 +48,8 @@ from provenance.store import tables
 
 FAR = 4_102_444_800  # 2100-01-01
 QUOTA = 1_000_000
+WATCHED = 10
+"""Vouchers of a batch whose secrets are searched for in logs and answers; enough to notice."""
 TERMS = {"product": "Cloud Cola", "brand": "示例可乐", "conditions": "=1+1"}
 PARTIES = ("registrar", "brand", "supplier", "redeemer", "relayer", "rival", "rival_supplier", "rival_redeemer")
 
@@ -155,7 +157,8 @@ class Town:
         """A fresh key, for the same voucher where one is given; watched for in every log."""
         place = (key.batch_id, key.index) if key else (batch_id, index)
         drawn = VoucherKey(*place, secrets.token_bytes(SECRET_BYTES))
-        self.canaries += [drawn.secret, fingerprint.claim_private_key(drawn.secret), drawn.encode().encode()]
+        if index < WATCHED:
+            self.canaries += [drawn.secret, fingerprint.claim_private_key(drawn.secret), drawn.encode().encode()]
         return drawn
 
     def transfer(self, key: VoucherKey, to: Address, nonce: int = 0, deadline: int = FAR) -> SignedStatement:
@@ -202,7 +205,7 @@ class Town:
             where.chain_id, where.registry, mint.brand, self.address(supplier), root, count, expires_at, mint.terms_hash
         )
         keys = tuple(VoucherKey(batch.batch_id, key.index, key.secret) for key in drawn)
-        self.canaries += [key.encode().encode() for key in keys] + [text.encode() for text in contents]
+        self.canaries += [key.encode().encode() for key in keys[:WATCHED]] + [text.encode() for text in contents]
         sealed = b"".join(_sealed(key, text) for key, text in zip(keys, contents, strict=bool(contents)))
         signature = Signature(*self.signers[supplier].sign_digest(digest(where, mint)))
         return Draft(batch, SignedStatement(mint, signature), facts, leaves, sealed, keys, tuple(contents))

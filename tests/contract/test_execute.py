@@ -12,7 +12,10 @@ from provenance.chain.calldata import Kind, Op, State, Status
 from provenance.chain.packing import pack
 from tests.contract.world import ZERO, Minted, Reverted, World, person
 
-ENCODERS = {"packed": calldata.encode_execute, "plain": calldata.encode_execute_plain}
+ENCODERS = {
+    "packed": lambda ops: calldata.encode_execute_packed(pack(ops)),
+    "plain": calldata.encode_execute_plain,
+}
 
 
 @pytest.fixture(params=list(ENCODERS))

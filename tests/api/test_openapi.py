@@ -1,0 +1,151 @@
+"""The OpenAPI document, as a reader of OpenAPI 3.1 takes it, and the pages that show it without any other host."""
+
+import re
+
+import pytest
+
+LISTED = {
+    ("post", "/v1/batches"),
+    ("get", "/v1/batches"),
+    ("get", "/v1/batches/{batch_id}"),
+    ("get", "/v1/vouchers/{voucher_id}"),
+    ("get", "/v1/vouchers/{voucher_id}/certificate"),
+    ("get", "/v1/vouchers/{voucher_id}/history"),
+    ("get", "/v1/vouchers/{voucher_id}/content"),
+    ("post", "/v1/transfers"),
+    ("post", "/v1/redemptions"),
+    ("post", "/v1/revocations"),
+    ("post", "/v1/suspensions"),
+    ("get", "/v1/operations/{operation_id}"),
+    ("post", "/v1/verifications"),
+    ("get", "/v1/events"),
+    ("get", "/v1/status"),
+    ("post", "/rpc"),
+    ("get", "/healthz"),
+    ("get", "/readyz"),
+    ("get", "/metrics"),
+}
+KEYED = {"/v1/redemptions", "/v1/revocations", "/v1/suspensions", "/v1/events"}
+
+IDEMPOTENT = {"/v1/transfers", "/v1/redemptions", "/v1/revocations", "/v1/suspensions"}
+
+
+@pytest.fixture(scope="module")
+def document(town):
+    answer = town.call("GET", "/openapi.json", follow_redirects=True)
+    assert answer.status_code == 200
+    return answer.get_json()
+
+
+def walk(value):
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from walk(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from walk(inner)
+
+
+def operations(document):
+    return {(method, path): found for path, item in document["paths"].items() for method, found in item.items()}
+
+
+def test_the_document_is_of_version_3_1(document):
+    assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
+    assert document["info"]["title"]
+    assert document["info"]["version"]
+
+
+def test_it_lists_every_route_and_none_that_is_not_there(town, document):
+    assert set(operations(document)) == LISTED
+    rules = {
+        (method.lower(), re.sub(r"<(\w+)>", r"{\1}", rule.rule))
+        for rule in town.app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert rules >= LISTED
+    served = {route for route in rules if route[1].startswith("/v1/")}
+    assert served <= set(operations(document))
+
+
+def test_every_reference_leads_somewhere(document):
+    for node in walk(document):
+        reference = node.get("$ref")
+        if isinstance(reference, str):
+            assert reference.startswith("#/")
+            target = document
+            for part in reference[2:].split("/"):
+                target = target[part]
+
+
+def test_every_operation_has_a_name_a_summary_and_answers(document):
+    found = operations(document)
+    names = [operation["operationId"] for operation in found.values()]
+    assert len(set(names)) == len(names)
+    for (method, path), operation in found.items():
+        assert operation["summary"]
+        assert operation["responses"]
+        declared = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+        assert declared == set(re.findall(r"{(\w+)}", path)), (method, path)
+        for parameter in operation.get("parameters", []):
+            assert parameter["in"] in ("path", "query", "header", "cookie")
+            assert parameter["in"] != "path" or parameter["required"] is True
+        for code, response in operation["responses"].items():
+            assert re.fullmatch(r"[1-5](\d\d|XX)|default", code)
+            assert "description" in response
+
+
+def test_a_route_that_needs_a_key_says_so(document):
+    assert document["components"]["securitySchemes"]["apiKey"] == {"type": "http", "scheme": "bearer"}
+    for (method, path), operation in operations(document).items():
+        needs = path in KEYED or (method, path) == ("post", "/v1/batches")
+        assert bool(operation.get("security")) == needs, (method, path)
+
+
+def test_bodies_and_answers_are_described(document):
+    for (method, path), operation in operations(document).items():
+        if method == "post":
+            content = operation["requestBody"]["content"]
+            assert set(content) == {"multipart/form-data" if path == "/v1/batches" else "application/json"}
+            assert next(iter(content.values()))["schema"]
+        if path.startswith("/v1/") and path not in ("/v1/status",) and not path.endswith(("certificate", "content")):
+            success = next(code for code in operation["responses"] if code.startswith("2"))
+            assert operation["responses"][success]["content"], (method, path)
+
+
+def test_problems_are_described_for_every_route(document):
+    for operation in operations(document).values():
+        for code in ("4XX", "503"):
+            assert list(operation["responses"][code]["content"]) == ["application/problem+json"]
+
+
+def test_the_headers_that_a_route_asks_for_are_described(document):
+    for (method, path), operation in operations(document).items():
+        names = {p["name"]: p["required"] for p in operation.get("parameters", []) if p["in"] == "header"}
+        keyed = {"Idempotency-Key": True} if path in IDEMPOTENT else {}
+        assert names == ({"Prefer": False} if "operation_id" in path else keyed), (method, path)
+
+
+def test_the_documentation_loads_from_this_host_alone(town):
+    """Every script, style and picture of the page, followed; nothing names another host."""
+    page = town.call("GET", "/docs", follow_redirects=True)
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    found = re.findall(r"""(?:src|href)=["']([^"']+)["']""", page.text)
+    assert any(link.endswith(".js") for link in found)
+    for link in found:
+        assert not re.match(r"(?:[a-z]+:)?//", link), link
+        if not link.startswith(("data:", "#")):
+            loaded = town.call("GET", link if link.startswith("/") else f"/docs/{link}")
+            assert loaded.status_code == 200, link
+            loaded.close()
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "*" not in policy
+    assert "https:" not in policy
+
+
+def test_the_page_asks_for_the_document_of_this_host(town):
+    page = town.call("GET", "/docs", follow_redirects=True).text
+    assert "openapi.json" in page
+    assert not re.search(r"https?://(?!www\.w3\.org)", re.sub(r"<!--.*?-->", "", page, flags=re.S))
