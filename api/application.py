@@ -14,7 +14,20 @@ from flask_openapi import Info, OpenAPI
 from werkzeug.exceptions import BadRequest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import audits, batches, csp, events, operations, pages, problem_types, problems, rpc, status, vouchers
+from api import (
+    audits,
+    batches,
+    csp,
+    events,
+    operations,
+    pages,
+    problem_types,
+    problems,
+    rpc,
+    status,
+    vouchers,
+    webhooks,
+)
 from api.auth import caller
 from api.document import DescribedApi
 from api.problems import Unsendable
@@ -52,7 +65,7 @@ def create_app(services: Services) -> OpenAPI:
     app.before_request(lambda: _begin(metrics))  # first, so that even a refusal by the limiter has its Request-Id
     _limit(app, services.settings.rate_limit, services.settings.rate_storage)
     app.before_request(_authenticate)
-    for module in (batches, vouchers, operations, events, audits, rpc):
+    for module in (batches, vouchers, operations, events, audits, rpc, webhooks):
         app.register_api(module.blueprint)
     pages.register(app)
     problems.register(app)

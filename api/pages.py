@@ -9,6 +9,7 @@ from flask import Blueprint, Flask, Response, make_response, redirect, render_te
 from api import csp, pages_assets, pages_session
 from api.auth import services
 from api.pages_assets import LANGUAGES
+from provenance.core.certificate import Certificate
 from provenance.core.ledger import EventKind
 from provenance.core.verdict import Unread
 from provenance.core.voucher import VoucherId
@@ -35,15 +36,16 @@ def voucher(voucher_id: str) -> Response:
         known = VoucherId.parse(voucher_id)
     except InvalidInput:
         return _page("verify", 404, policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=voucher_id[:60])
-    return _page("verify", policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=str(known))
+    return _page("verify", policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=str(known), known=True)
 
 
 @blueprint.get("/v/<voucher_id>/opinion")
 def opinion(voucher_id: str) -> Response:
     """Without JavaScript: what the server found, and that it is only that."""
     known = VoucherId.parse(voucher_id)
+    certificate: Certificate | Unread
     try:
-        certificate: Any = services().catalogue.certificate(known)
+        certificate, _ = services().catalogue.certificate(known)
     except NotFound as error:
         certificate = Unread(error.detail)
     found = services().verification.verify(known, None, certificate)
@@ -147,5 +149,5 @@ def _language() -> str:
 def register(app: Flask) -> None:
     pages_session.register(app, app.extensions["provenance"].settings)
     app.register_blueprint(blueprint)
-    app.jinja_env.globals["asset"] = pages_assets.url_of
+    app.jinja_env.globals.update(asset=pages_assets.url_of, imports=pages_assets.imports_of)
     app.jinja_env.filters["address"] = lambda text: f"{text[:6]}…{text[-4:]}" if text else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from flask import Response, request, send_from_directory
 from werkzeug.exceptions import NotFound
@@ -18,7 +19,12 @@ LANGUAGES = ("zh-CN", "en")
 
 def url_of(name: str) -> str:
     """`verify.js` -> `/static/verify-4F7K2J3Q.js`."""
-    return "/static/" + _manifest(_built_at())[name]
+    return f"/static/{_manifest(_built_at())['names'][name]}"
+
+
+def imports_of(name: str) -> list[str]:
+    """What a script cannot start without: asked for beside it, not after it."""
+    return [f"/static/{chunk}" for chunk in _manifest(_built_at())["imports"][name]]
 
 
 @lru_cache
@@ -29,14 +35,14 @@ def messages(language: str) -> dict[str, str]:
 
 
 def serve(name: str) -> Response:
-    """A file whose name holds its hash; the copy compressed by the build where the browser takes it."""
+    """A file whose name holds its hash (but for the licences); the copy compressed by the build where the browser takes it."""
     packed = DIST / f"{name}.gz"
     if request.accept_encodings.quality("gzip") > 0 and _within(packed) and packed.is_file():
         response = send_from_directory(DIST, f"{name}.gz", mimetype=_mimetype(name))
         response.headers["Content-Encoding"] = "gzip"
     else:
         response = send_from_directory(DIST, name, mimetype=_mimetype(name))
-    response.headers["Cache-Control"] = IMMUTABLE
+    response.headers["Cache-Control"] = "no-cache" if name.endswith(".txt") else IMMUTABLE
     response.headers["Vary"] = "Accept-Encoding"
     return response
 
@@ -46,7 +52,7 @@ def _within(path: Path) -> bool:
 
 
 def _mimetype(name: str) -> str:
-    kinds = {".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".svg": "image/svg+xml"}
+    kinds = {".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".txt": "text/plain"}
     suffix = Path(name).suffix
     if suffix not in kinds:
         raise NotFound
@@ -62,6 +68,6 @@ def _built_at() -> float:
 
 
 @lru_cache(maxsize=1)
-def _manifest(_built: float) -> dict[str, str]:
-    found: dict[str, str] = json.loads((DIST / "manifest.json").read_text("utf-8"))
+def _manifest(_built: float) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DIST / "manifest.json").read_text("utf-8"))
     return found

@@ -33,11 +33,13 @@ class Settings:
     rate_storage: str
     trusted_proxies: int
     rpc_timeout: float
+    webhook_private: bool
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
         """DATA_DIR, DATABASE_URL, RPC_URL (several: comma), CHAIN_ID, REGISTRY, HOST, PORT, PUBLIC_URL, API_URL, KEYSTORE,
-        PASSPHRASE_FILE, RATE_LIMIT, RATE_STORAGE, TRUSTED_PROXIES, RPC_TIMEOUT. Raises InvalidInput that names the variable."""
+        PASSPHRASE_FILE, RATE_LIMIT, RATE_STORAGE, TRUSTED_PROXIES, RPC_TIMEOUT, WEBHOOK_PRIVATE. Raises InvalidInput that
+        names it."""
         data_dir = Path(environment.get("DATA_DIR", "var"))
         deployed = read_deployment(data_dir)
         host, port = environment.get("HOST", "127.0.0.1"), _number(environment, "PORT", 8000)
@@ -59,6 +61,7 @@ class Settings:
             rate_storage=environment.get("RATE_STORAGE", "memory://"),
             trusted_proxies=_number(environment, "TRUSTED_PROXIES", 0),
             rpc_timeout=float(_number(environment, "RPC_TIMEOUT", 10)),
+            webhook_private=bool(_number(environment, "WEBHOOK_PRIVATE", 0)),
         )
 
     def require_registry(self) -> Address:

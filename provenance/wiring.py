@@ -30,6 +30,7 @@ from provenance.services.submission import Submission
 from provenance.services.tracking import Tracking
 from provenance.services.transfer import Transfers
 from provenance.services.verification import Verification
+from provenance.services.webhooks import Delivering, Endpoints, Poster
 from provenance.store.database import Database
 from provenance.store.migrate import upgrade
 
@@ -55,6 +56,7 @@ class Services:
     tracking: Tracking
     transfers: Transfers
     verification: Verification
+    webhooks: Endpoints
 
 
 def open_database(settings: Settings) -> Database:
@@ -90,6 +92,7 @@ def build_services(settings: Settings, database: Database, relayer: Address | No
         tracking=Tracking(database),
         transfers=Transfers(database, domain, clock),
         verification=Verification(registry, domain),
+        webhooks=Endpoints(database, Poster(private=settings.webhook_private), clock),
     )
 
 
@@ -100,6 +103,11 @@ def build_indexing(services: Services) -> Indexing:
 def build_submission(services: Services, signer: Signer) -> Submission:
     chain_id = services.settings.chain_id
     return Submission(services.database, services.registry, signer, chain_id, process_name(), time.time)
+
+
+def build_delivering(services: Services) -> Delivering:
+    poster = Poster(private=services.settings.webhook_private)
+    return Delivering(services.database, poster, process_name(), time.time)
 
 
 def open_relayer(settings: Settings) -> Signer:

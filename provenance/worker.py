@@ -14,6 +14,8 @@ log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 0.2
 TROUBLE_SECONDS = 2.0
+SHUTDOWN_SECONDS = 20.0
+"""For what is under way when the stop comes; a message that is cut off is told again."""
 
 
 class Step(Protocol):
@@ -21,9 +23,27 @@ class Step(Protocol):
         """One bounded piece of work; True where there may be more."""
 
 
-def run(steps: Sequence[Step], stop: threading.Event, *, trouble_seconds: float = TROUBLE_SECONDS) -> None:
-    """Until `stop` is set; then each step that has a `close` gives back what it holds. A step that fails does not keep the
-    others from their turn, and its own next turn comes after `trouble_seconds`."""
+def run(
+    steps: Sequence[Step],
+    stop: threading.Event,
+    *,
+    beside: Sequence[Step] = (),
+    trouble_seconds: float = TROUBLE_SECONDS,
+) -> None:
+    """Until `stop` is set. `steps` take turns; each of `beside` has a thread of its own, because it waits for strangers."""
+    threads = [
+        threading.Thread(target=_loop, args=([step], stop, trouble_seconds), name=type(step).__name__, daemon=True)
+        for step in beside
+    ]
+    for thread in threads:
+        thread.start()
+    _loop(steps, stop, trouble_seconds)
+    for thread in threads:
+        thread.join(SHUTDOWN_SECONDS)
+
+
+def _loop(steps: Sequence[Step], stop: threading.Event, trouble_seconds: float) -> None:
+    """A step that fails does not keep the others from their turn. At the end each gives back what it holds."""
     try:
         while not stop.is_set():
             outcomes = [_attempt(step) for step in steps]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -16,11 +17,15 @@ from typing import Any
 
 import click
 
+from provenance import worker
 from tests.faults.anvil import Anvil
+from tests.faults.halting import BREAKS, rehearse_halt
 from tests.faults.invariants import check
 from tests.faults.killing import INDEXER_POINTS, SUBMITTER_POINTS, Campaign, IndexerCampaign
 from tests.faults.nursery import Nursery
 from tests.faults.postgres import Postgres
+from tests.faults.proxy import wait_until
+from tests.faults.racing import Door, race_for_vouchers
 from tests.faults.reorging import Reorgs
 from tests.faults.world import World
 
@@ -117,11 +122,84 @@ def reorgs(ground: Ground, scale: float) -> Figures:
     return {"reorgs": struck, "manners": manners, "operations": operations, "differences": 0}
 
 
+def halts(ground: Ground, scale: float) -> Figures:
+    """Reorg beyond finality, rollback, reset, another chain id: halted, and nothing written."""
+    halted, wanted = 0, max(4, round(100 * scale))
+    for number in range(wanted):
+        world, _ = ground.world("sqlite", "--slots-in-an-epoch", "1")
+        rehearse_halt(world, BREAKS[number % len(BREAKS)])
+        halted += 1
+    return {"halts": halted, "of": wanted, "writes": 0}
+
+
+def races(ground: Ground, scale: float) -> Figures:
+    """64 racers for each of 200 vouchers, on both databases."""
+    told: dict[str, int] = {}
+    vouchers = max(2, round(100 * scale))
+    for database in ("sqlite", "postgres"):
+        world, _ = ground.world(database)
+        for code, count in race_for_vouchers(world, world.mint(vouchers), 64).items():
+            told[code] = told.get(code, 0) + count
+        world.settle(seconds=300)
+        check(world)
+    return {"vouchers": 2 * vouchers, "racers": 64, "told": told}
+
+
+def idempotency(ground: Ground, scale: float) -> Figures:
+    """100 equal requests at once for each of 100 keys."""
+    world, _ = ground.world()
+    keys, statuses = max(2, round(100 * scale)), dict[int, int]()
+    batch, door = world.mint(keys), Door(world)
+    for place in range(keys):
+        bodies, found = door.race(world.redemption(batch, place), f"key-{place}", 100)
+        assert len(bodies) == 1, "the replay differs from the first answer"
+        for status, count in found.items():
+            statuses[status] = statuses.get(status, 0) + count
+    world.accepted = []
+    world.settle(seconds=300)
+    tally = check(world)
+    assert tally.operations == keys + 1
+    return {"keys": keys, "requests": 100 * keys, "operations": tally.operations - 1, "statuses": statuses}
+
+
+def outage(ground: Ground, scale: float) -> Figures:
+    """Ten minutes without an answer, under load; then it has to catch up within 30 s."""
+    world, _ = ground.world()
+    seconds, stop = 600 * scale, threading.Event()
+    batch, fed = world.mint(2000), 0
+    thread = threading.Thread(target=worker.run, args=([world.indexing(), world.submission()], stop))
+    thread.start()
+    world.anvil.pause()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if fed < 2000:
+            world.redeem(batch, fed)
+            fed += 1
+        time.sleep(seconds / 2500)
+    world.anvil.go_on()
+    took = wait_until(lambda: not world.services.tracking.queue()[0], 120, "caught up")
+    stop.set()
+    thread.join(20)
+    world.settle()
+    tally = check(world)
+    assert tally.included == fed + 1
+    return {
+        "seconds_down": round(seconds),
+        "acknowledged": fed,
+        "happened": tally.included - 1,
+        "caught_up_s": round(took, 1),
+    }
+
+
 CAMPAIGNS: dict[str, Callable[[Ground, float], Figures]] = {
     "kill_submitter": kill_submitter,
     "kill_control": kill_control,
     "kill_indexer": kill_indexer,
     "reorgs": reorgs,
+    "halts": halts,
+    "races": races,
+    "idempotency": idempotency,
+    "outage": outage,
 }
 
 

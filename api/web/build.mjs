@@ -25,12 +25,31 @@ const { metafile } = await build({
   assetNames: "[name]-[hash]",
   loader: { ".wasm": "file" },
   publicPath: "/static",
-  legalComments: "linked",
+  legalComments: "none", // the whole licences are in LICENSES.txt
   metafile: true,
 });
 
 const outputs = Object.entries(metafile.outputs).filter(([, { entryPoint }]) => entryPoint);
-const manifest = Object.fromEntries(outputs.map(([file, { entryPoint }]) => [basename(entryPoint), basename(file)]));
-for (const name of readdirSync(OUT).filter((file) => !file.endsWith(".txt")))
-  writeFileSync(join(OUT, `${name}.gz`), gzipSync(readFileSync(join(OUT, name)), { level: 9 }));
-writeFileSync(join(OUT, "manifest.json"), JSON.stringify(manifest, null, 2)); // last: it says that the build is whole
+const names = Object.fromEntries(outputs.map(([file, { entryPoint }]) => [basename(entryPoint), basename(file)]));
+const imports = Object.fromEntries(outputs.map(([file, { entryPoint }]) => [basename(entryPoint), needed(file)]));
+writeFileSync(join(OUT, "LICENSES.txt"), licences());
+for (const name of readdirSync(OUT)) writeFileSync(join(OUT, `${name}.gz`), gzipSync(readFileSync(join(OUT, name)), { level: 9 }));
+writeFileSync(join(OUT, "manifest.json"), JSON.stringify({ names, imports }, null, 2)); // last: it says that the build is whole
+
+/** The chunks that a script cannot start without, so that the page can ask for all at once. */
+function needed(file, found = new Set()) {
+  for (const { path, kind } of metafile.outputs[file].imports)
+    if (kind === "import-statement" && !found.has(path)) needed(path, found.add(path));
+  return [...found].map((path) => basename(path));
+}
+
+/** The licence of each package that something was taken from. */
+function licences() {
+  const packages = new Set(Object.keys(metafile.inputs).flatMap((path) => path.match(/^node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1] ?? []));
+  return [...packages].sort().map((name) => {
+    const folder = join(HERE, "node_modules", name);
+    const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const texts = readdirSync(folder).filter((file) => /^licen[cs]e/i.test(file)).map((file) => readFileSync(join(folder, file), "utf8"));
+    return [`${name} ${version}`, ...texts].join("\n\n");
+  }).join("\n\n----\n\n");
+}

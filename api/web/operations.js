@@ -15,12 +15,16 @@ export class Refused extends Error {
   }
 }
 
-/** A changing call that may be repeated as it is: the same key, the same body, one effect. */
+/**
+ * A changing call that may be repeated as it is: the same key, the same body, one effect. Without the token of a session it
+ * is nobody's: it is sent without the cookie that this browser may have from another page of ours.
+ */
 export function request(path, body, csrf = null) {
   const key = hex(crypto.getRandomValues(new Uint8Array(16)));
   const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
   if (csrf) headers["X-CSRF-Token"] = csrf;
-  return { path, init: { method: "POST", headers, body: JSON.stringify(body) } };
+  const credentials = csrf ? "same-origin" : "omit";
+  return { path, init: { method: "POST", headers, credentials, body: JSON.stringify(body) } };
 }
 
 /** → the operation. Throws Refused, or Unreadable where no answer came: then sending it again is safe. */

@@ -95,7 +95,9 @@ def _close_all(sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession])
     if mine is None:
         return
     closing = asyncio.run_coroutine_threadsafe(mine.close(), _LOOP.get())
-    if threading.current_thread().name != _THREAD:  # the collector may run in the loop's own thread, which must not wait
+    if (
+        threading.current_thread().name != _THREAD
+    ):  # the collector may run in the loop's own thread, which must not wait
         closing.result(_SLACK)
 
 

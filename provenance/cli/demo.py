@@ -97,7 +97,8 @@ def start(found: Settings, node_port: int) -> Demo:
     _issue_api_keys(services.access, signers, found.data_dir / "keys")
     stop = threading.Event()
     steps: list[worker.Step] = [wiring.build_indexing(services), wiring.build_submission(services, signers["relayer"])]
-    thread = threading.Thread(target=worker.run, args=(steps, stop), name="worker", daemon=True)
+    beside = {"beside": [wiring.build_delivering(services)]}
+    thread = threading.Thread(target=worker.run, args=(steps, stop), kwargs=beside, name="worker", daemon=True)
     thread.start()
     _wait_until_indexed(services)
     api = HttpServer(create_app(services), found.host, found.port).start()

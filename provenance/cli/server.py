@@ -91,7 +91,7 @@ def worker_command() -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    worker.run(steps, stop)
+    worker.run(steps, stop, beside=[wiring.build_delivering(services)])
 
 
 @click.group("registry")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import and_, delete, func, insert, select, tuple_
+from sqlalchemy import Table, and_, delete, func, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from provenance.core.encoding import Address, parse_hex
@@ -20,6 +20,8 @@ CHUNK = 400
 
 Key = tuple[bytes, int]
 
+_EVENTS, _VOUCHERS = cast(Table, t.Event.__table__), cast(Table, t.VoucherState.__table__)
+
 
 class _Folded(NamedTuple):
     line: VoucherLine
@@ -30,7 +32,9 @@ def apply(session: Session, events: Sequence[ChainEvent]) -> None:
     """Events in chain order, all newer than those applied before."""
     if not events:
         return
-    session.execute(insert(t.Event), [_row(event) for event in events])
+    session.connection().execute(
+        insert(_EVENTS), [_row(event) for event in events]
+    )  # past the ORM: three times as fast
     for event in events:
         _apply_to_parties(session, event)
     session.flush()
@@ -46,10 +50,8 @@ def rewind(session: Session, fork: int) -> None:
     session.execute(delete(t.Event).where(gone))
     session.execute(delete(t.Block).where(t.Block.number > fork))
     remaining = {key: _voucher_events(session, *key) for key in keys}
-    _store_lines(
-        session, {key: _Folded(fold_voucher(its), its[-1].block_number) for key, its in remaining.items() if its}
-    )
-    _forget(session, [key for key, its in remaining.items() if not its])
+    folded = {key: _Folded(fold_voucher(its), its[-1].block_number) for key, its in remaining.items() if its}
+    _store_lines(session, folded, keys)
     for brand in brands:
         _rebuild_brand(session, brand)
     _count_again(session, {batch_id for batch_id, _ in keys})
@@ -125,7 +127,7 @@ def _apply_to_vouchers(session: Session, events: Sequence[ChainEvent]) -> None:
         for event in its_events:
             line = line.after(event)
         after[key] = _Folded(line, its_events[-1].block_number)
-    _store_lines(session, after)
+    _store_lines(session, after, list(before))
     _shift_counts(session, before, {key: folded.line for key, folded in after.items()})
 
 
@@ -138,8 +140,9 @@ def _load_lines(session: Session, keys: Sequence[Key]) -> dict[Key, VoucherLine]
     return found
 
 
-def _store_lines(session: Session, lines: dict[Key, _Folded]) -> None:
-    _forget(session, list(lines))
+def _store_lines(session: Session, lines: dict[Key, _Folded], known: Sequence[Key]) -> None:
+    """`known`: the vouchers that may have a row already."""
+    _forget(session, known)
     rows = [
         {
             "batch_id": batch_id,
@@ -152,7 +155,7 @@ def _store_lines(session: Session, lines: dict[Key, _Folded]) -> None:
         for (batch_id, index), folded in lines.items()
     ]
     if rows:
-        session.execute(insert(t.VoucherState), rows)
+        session.connection().execute(insert(_VOUCHERS), rows)
 
 
 def _forget(session: Session, keys: Sequence[Key]) -> None:

@@ -98,7 +98,8 @@ def test_calldata_is_what_web3_encodes(world: World) -> None:
     terms = tuple(vars(mint).values())
     pairs: list[tuple[bytes, str, tuple[Any, ...]]] = [
         (calldata.encode_execute_plain([op]), "execute", ([fields],)),
-        (calldata.encode_execute([op]), "executePacked", (pack([op]),)),
+        (calldata.encode_execute([op, op]), "executePacked", (pack([op, op]),)),
+        (calldata.encode_execute([op]), "execute", ([fields],)),
         (calldata.encode_mint(mint), "mint", (terms,)),
         (calldata.encode_mint_for(mint, r, vs), "mintFor", (terms, r, vs)),
         (calldata.encode_batch_id_of(mint, someone), "batchIdOf", (terms, someone)),
@@ -200,7 +201,9 @@ step = st.tuples(
 def test_random_lives_follow_the_rules(world: World, calls: list[list[Any]], packed: bool) -> None:
     snapshot = world.tester.take_snapshot()
     batch, rules, fold = world.mint(5), Rules(5), Fold()
-    encode = calldata.encode_execute if packed else calldata.encode_execute_plain
+    encode = (
+        (lambda ops: calldata.encode_execute_packed(pack(ops))) if packed else calldata.encode_execute_plain
+    )
     for steps in calls:
         revoked = [index for what, index, *_ in steps if what == "revoke"]
         ops = [made(world, batch, rules, *s) for s in steps if s[0] != "revoke"]

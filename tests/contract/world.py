@@ -87,7 +87,7 @@ class World:
 
     @property
     def now(self) -> int:
-        return int(self.tester.get_block_by_number("latest")["timestamp"])
+        return int(self.tester.get_block_by_number("pending")["timestamp"])
 
     def travel(self, timestamp: int) -> None:
         """The next block has exactly this timestamp."""

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from provenance.chain import calldata
-from provenance.errors import Halted, ProvenanceError
+from provenance.errors import Halted
 from provenance.store.tables import Attempt, Cursor, Operation, OperationStatus
 from tests.faults.anvil import Anvil
 from tests.faults.conftest import NewWorld
+from tests.faults.halting import BREAKS, rehearse_halt
 from tests.faults.invariants import check
 from tests.faults.reorging import Reorgs, snapshot
 from tests.faults.world import World
@@ -91,44 +92,13 @@ def final_node(tmp_path: Path):
     node.stop()
 
 
-@pytest.mark.parametrize("manner", ["reorg", "rollback", "reset", "chain id"])
+@pytest.mark.parametrize("manner", BREAKS)
 def test_beyond_finality_it_halts_and_writes_nothing(final_node: Anvil, tmp_path: Path, manner: str) -> None:
     world = World(final_node, tmp_path, f"sqlite:///{tmp_path}/final.db")
     try:
-        batch = world.mint(5)
-        world.redeem(batch, 0)
-        world.settle()
-        final_node.mine(5)
-        world.settle()
-        world.redeem(batch, 1)
-        before = snapshot(world)
-        break_finality(final_node, manner)
-        refuse_everything(world)
-        assert snapshot(world) == before
-        assert world.services.status.faults()
+        rehearse_halt(world, manner)
     finally:
         world.close()
-
-
-def break_finality(node: Anvil, manner: str) -> None:
-    if manner == "reorg":
-        node.reorg(4)
-    elif manner == "rollback":
-        node.rpc("anvil_rollback", 5)
-    elif manner == "reset":
-        node.rpc("anvil_reset")
-    else:
-        node.rpc("anvil_setChainId", 424242)
-
-
-def refuse_everything(world: World) -> None:
-    indexing, submission = world.indexing(), world.submission()
-    for step in (indexing, submission, indexing, submission):
-        try:
-            assert not step.tick()
-        except ProvenanceError:
-            continue
-    submission.close()
 
 
 def test_an_operation_that_builds_on_another_waits_for_it_after_a_reorg(world: World) -> None:

@@ -33,6 +33,11 @@ NAMES = [
 ]  # fmt: skip
 
 
+def find_chromium() -> str | None:
+    """The system's; None leaves it to Playwright to find its own."""
+    return shutil.which("chromium") or shutil.which("google-chrome")
+
+
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     build_web.build()
@@ -50,7 +55,7 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def launch(playwright: Playwright) -> Callable[..., Browser]:
     """Starts Chromium: the system's, else Playwright's own, which is fetched where it is missing."""
-    path = shutil.which("chromium") or shutil.which("google-chrome")
+    path = find_chromium()
     if path is None and not Path(playwright.chromium.executable_path).exists():
         fetched = subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
         if fetched.returncode:
@@ -112,7 +117,9 @@ def vouchers(world):
     }
 
 
-def verdict_of(page):
+def verdict_of(page: Page) -> tuple[str | None, str | None]:
+    """(verdict, what the shown key is to the voucher), once the page has said all that it has to say."""
     card = page.locator(".verdict:not(.working)")
     expect(card).to_be_visible()
+    expect(page.locator(".steps li")).to_have_count(8)
     return card.get_attribute("data-verdict"), card.get_attribute("data-standing")

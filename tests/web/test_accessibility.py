@@ -1,5 +1,7 @@
 """axe finds nothing (WCAG 2.2 AA) on any page, in either language, light and dark."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,8 @@ from playwright.sync_api import expect
 from tests.web.conftest import ARTEFACTS, NAMES, verdict_of
 
 AXE = Path(__file__).parents[2] / "api" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+TEXTS = json.loads((AXE.parents[2] / "locales" / "en.json").read_text())
+PREFIXES = {key.partition(".")[0] for key in TEXTS}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 SIGNED_IN = {"/redeem": "redeemer", "/supplier": "supplier", "/audit": "auditor"}
 SCHEMES = ("light", "dark")
@@ -30,16 +34,24 @@ def violations(page):
     return [(fault["id"], [node["html"][:120] for node in fault["nodes"]]) for fault in found["violations"]]
 
 
-def check(page, name):
+def unnamed(page):
+    """Texts that are missing show as their keys."""
+    shown = page.evaluate("document.body.innerText")
+    return re.findall(rf"\b(?:{'|'.join(PREFIXES)})\.[a-z][\w.-]*", shown)
+
+
+def check(page, name, picture=True):
+    assert unnamed(page) == [], name
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
         assert violations(page) == [], f"{name}, {scheme}"
-        page.screenshot(path=ARTEFACTS / "pages" / f"{name}.{page.language}.{scheme}.png", full_page=True)
+        if picture:
+            page.screenshot(path=ARTEFACTS / "pages" / f"{name}.{page.language}.{scheme}.png", full_page=True)
 
 
 def test_axe_can_find_something(reader, world):
     reader.goto(world.url)
-    reader.evaluate("document.querySelector('#code').previousElementSibling.remove()")
+    reader.evaluate("document.querySelector('label[for=code]').remove()")
     reader.evaluate("document.querySelector('.lead').style.color = '#ccc'")
     assert {"label", "color-contrast"} <= {fault for fault, _ in violations(reader)}
 
@@ -49,7 +61,7 @@ def test_verdicts(reader, world, vouchers):
         reader.goto(world.url + vouchers[name][0])
         verdict_of(reader)
         reader.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
-        check(reader, name)
+        check(reader, name, picture=False)
         reader.goto("about:blank")
 
 

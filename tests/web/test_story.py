@@ -9,8 +9,10 @@ import re
 import pytest
 from eth_account import Account
 from playwright.sync_api import expect
+from sqlalchemy import update
 
 from provenance.core.voucher import VoucherKey
+from provenance.store.tables import VoucherState
 
 CONTENT = [f"CARD-{n:04d} 卡密" for n in range(3)]
 
@@ -200,6 +202,90 @@ def test_a_revoked_voucher_is_refused_to_the_buyer(world, person, keystore, tmp_
     assert len(saved.value.path().read_text().splitlines()) == 4
     expect(check(person(), batch.key(3))).to_have_attribute("data-verdict", "revoked")
     expect(check(person(), batch.key(2))).to_have_attribute("data-verdict", "sealed")
+
+
+def test_a_claim_that_is_refused_leaves_the_old_key_alive(world, person):
+    """Meanwhile the voucher was revoked: the page says that nothing happened, and what the chain says now."""
+    batch = world.mint(1)
+    page = person()
+    page.goto(f"{world.url}/v#{batch.key(0)}")
+    page.click("[data-claim]")
+    new = page.locator("[data-new-key]").get_attribute("data-new-key")
+    world.revoke(batch, 0)
+    page.click("[data-keep=copy]")
+    page.fill("#tail", new[-4:])
+    page.click("[data-rekey-confirm]")
+    expect(page.locator("[data-rekey] .fault")).to_contain_text("This did not happen: Its supplier has revoked it.")
+    page.click("[data-rekey] > button")
+    expect(page.locator(".verdict")).to_have_attribute("data-verdict", "revoked")
+
+
+def test_an_answer_that_gets_lost_is_asked_for_again_and_happens_once(world, person):
+    batch = world.mint(1)
+    page = person()
+    page.goto(f"{world.url}/v#{batch.key(0)}")
+    sent = []
+
+    def lose_the_first_answer(route):
+        sent.append((route.request.headers["idempotency-key"], route.request.post_data))
+        answer = route.fetch()  # it reaches the service
+        route.fulfill(response=answer) if len(sent) > 1 else route.abort()
+
+    page.route("**/v1/transfers", lose_the_first_answer)
+    page.click("[data-claim]")
+    new = page.locator("[data-new-key]").get_attribute("data-new-key")
+    page.click("[data-keep=copy]")
+    page.fill("#tail", new[-4:])
+    page.click("[data-rekey-confirm]")
+    expect(page.locator("[data-rekey] .fault")).to_contain_text("may or may not have happened")
+    page.click("[data-rekey] .fault button")
+    expect(page.locator(".verdict")).to_have_attribute("data-standing", "current")
+    assert len(sent) == 2
+    assert sent[0] == sent[1]
+    assert world.services.catalogue.voucher(batch.id(0)).nonce == 1
+
+
+def test_two_terminals_at_once_redeem_once(world, person):
+    batch = world.mint(1)
+    terminals = [person(role, "/redeem") for role in ("redeemer", "redeemer2")]
+    for terminal in terminals:
+        terminal.fill("#code", batch.key(0))
+        terminal.keyboard.press("Enter")
+        expect(terminal.locator("[data-redeem]")).to_be_visible()
+    for terminal in terminals:
+        terminal.evaluate("document.querySelector('[data-redeem]').click()")
+    for terminal in terminals:
+        expect(terminal.locator(".verdict[data-verdict=accepted], .verdict[data-verdict=redeemed]")).to_be_visible()
+    shown = sorted(terminal.locator(".verdict").get_attribute("data-verdict") for terminal in terminals)
+    assert shown == ["accepted", "redeemed"]
+
+
+def test_a_signed_in_redeemer_can_claim_like_anybody(world, person):
+    batch = world.mint(1)
+    page = person("redeemer", "/redeem")
+    page.goto(f"{world.url}/v#{batch.key(0)}")
+    claim(page)
+
+
+def test_the_auditor_sees_a_falsified_row(world, person):
+    batch = world.mint(1)
+    world.revoke(batch, 0)
+    where = (VoucherState.batch_id == batch.batch_id, VoucherState.index == 0)
+    page = person("auditor", "/audit")
+
+    def falsify(state):
+        with world.services.database.write() as session:
+            session.execute(update(VoucherState).where(*where).values(state=state))
+
+    falsify("sealed")
+    try:
+        expect(page.locator("[data-start]")).to_be_enabled()
+        page.click("[data-start]")
+        outcome = page.locator("[data-outcome=differs]")
+        expect(outcome).to_be_visible(timeout=60_000)
+        expect(page.locator("[data-audit] table")).to_contain_text(f"{batch.id(0)}")
+    finally:
+        falsify("revoked")
 
 
 def test_a_page_of_another_role_asks_for_another_key(world, person):

@@ -28,16 +28,20 @@ async function check(code) {
   result.replaceChildren(workingCard());
   document.body.dataset.asked = "";
   const found = await verify(code, { urls: endpoints(), pin, document: fitting(code) });
-  if (turn === latest) show(found);
+  if (turn === latest) await show(found);
 }
 
-function show(found) {
+/** The verdict first; what stands behind it follows in the next frame. */
+async function show(found) {
+  const turn = latest;
   const card = verdictCard(found, actions(found));
-  const parts = [card, voucherFacts(found), timeline(found.evidence), stepList(found.judgement), tools(found)];
-  result.replaceChildren(...parts.filter(Boolean));
+  result.replaceChildren(card);
   performance.mark("verdict");
-  find("[data-sources]").hidden = false;
   find("h2", card).focus({ preventScroll: true });
+  await new Promise((resolve) => setTimeout(resolve));
+  if (turn !== latest) return;
+  const rest = [voucherFacts(found), timeline(found.evidence), stepList(found.judgement), tools(found)];
+  result.append(...rest.filter(Boolean));
   card.scrollIntoView({ block: "nearest" });
 }
 

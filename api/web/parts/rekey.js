@@ -17,6 +17,7 @@ const DEADLINE = 3600; // seconds that the signed transfer may take
 export async function rekey(place, { found, shown, intent, settings, done }) {
   const next = { batchId: shown.batchId, index: shown.index, secret: freshSecret() };
   const card = h("section.rekey", { "data-rekey": true }, h("h3", { tabindex: "-1" }, t(`claim.${intent}.title`)));
+  find(".actions", place)?.remove(); // one re-keying at a time
   place.append(card);
   const key = encodeKey(next);
   const leaving = (event) => event.preventDefault(); // the new key is in this page's memory alone
@@ -25,13 +26,15 @@ export async function rekey(place, { found, shown, intent, settings, done }) {
     const content = await carried(found, shown, next);
     await confirmSaved(card, key, next, settings, intent);
     await transfer(card, { found, shown, next, settings, content });
-    await done(next);
   } catch (error) {
-    card.append(h("p.fault", { role: "alert" }, t("claim.failed", { why: why(error) })));
+    const again = h("button", { type: "button", onclick: () => done(shown) }, t("verify.again"));
+    card.append(h("p.fault", { role: "alert" }, t("claim.failed", { why: why(error) })), again);
     if (!error.code) throw error; // a fault of this program, not of the world
+    return;
   } finally {
     removeEventListener("beforeunload", leaving);
   }
+  await done(next);
 }
 
 const why = (error) => maybe(`error.${error.code}`) ?? error.detail ?? t("error.unknown");

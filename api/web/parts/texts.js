@@ -13,12 +13,13 @@ export function maybe(key, values = {}) {
 /** The text; its key where it is missing, so that the fault can be seen. */
 export const t = (key, values) => maybe(key, values) ?? key;
 
-/** Unix seconds. */
-export function time(seconds) {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(seconds * 1000);
-}
+const times = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+const numbers = new Intl.NumberFormat(language);
 
-export const number = (value) => new Intl.NumberFormat(language).format(value);
+/** Unix seconds. */
+export const time = (seconds) => times.format(seconds * 1000);
+
+export const number = (value) => numbers.format(value);
 
 /** A face value as terms give it: {amount, currency}; null for anything else. */
 export function money(value) {

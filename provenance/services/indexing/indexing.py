@@ -19,7 +19,7 @@ from provenance.core.reorg import Standing, fork_point, standing
 from provenance.errors import ChainMismatch, ChainUnavailable, Halted, Undetermined
 from provenance.services.indexing import confirming
 from provenance.services.indexing.pinning import CHAIN_REPLACED, Pinning
-from provenance.store import projections, projector, tables
+from provenance.store import deliveries, projections, projector, tables
 from provenance.store.database import Database
 from provenance.store.tables import Cursor
 
@@ -117,6 +117,7 @@ class Indexing:
                 return  # another worker was faster
             confirming.put_back(session, fork)
             projector.rewind(session, fork)
+            deliveries.take_back(session, fork, int(time.time()))
             counts = {"reorgs": Cursor.reorgs + 1, "deepest_reorg": max(depth, cursor.deepest_reorg)}
             session.execute(update(Cursor).values(counts))
         self._behind_since = None
@@ -168,6 +169,7 @@ class Indexing:
             session.execute(update(Cursor).values(tiers))
             confirming.confirm(session, events)
             projector.apply(session, events)
+            deliveries.enqueue(session, events, self._registry.address, self._chain_id, int(time.time()))
             projector.keep_blocks(session, kept, tiers["finalized"])
 
     def _note_tiers(self, cursor: Cursor, seen: Glance) -> None:

@@ -7,9 +7,10 @@ so that sending can be repeated: the same bytes, until a receipt of any attempt 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from provenance import failpoints
@@ -24,6 +25,8 @@ from provenance.store.database import Database
 from provenance.store.tables import Attempt, Operation, OperationStatus, Transaction
 
 log = structlog.get_logger(__name__)
+
+_OPERATIONS = cast(Table, Operation.__table__)
 
 
 class Outgoing:
@@ -137,13 +140,11 @@ class Outgoing:
 
 def _ride(session: Session, payload: Payload, transaction_id: int) -> bool:
     """False where an operation is no longer accepted: another signer took it, or the chain has decided it."""
-    for position, operation in enumerate(payload.operations):
-        guard = (Operation.id == operation.id, Operation.status == OperationStatus.ACCEPTED)
-        place = {"transaction_id": transaction_id, "position": position, "status": OperationStatus.SENT}
-        done = update(Operation).where(*guard).values(place).returning(Operation.id)
-        if session.scalar(done, execution_options={"synchronize_session": False}) is None:
-            return False
-    return True
+    accepted = (_OPERATIONS.c.id == bindparam("that"), _OPERATIONS.c.status == OperationStatus.ACCEPTED)
+    sent = {"status": OperationStatus.SENT, "transaction_id": transaction_id, "position": bindparam("place")}
+    rows = [{"that": operation.id, "place": position} for position, operation in enumerate(payload.operations)]
+    done = session.connection().execute(update(_OPERATIONS).where(*accepted).values(sent), rows)
+    return done.rowcount == len(rows)
 
 
 def foreign_nonce(signer: str, found: int, expected: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from provenance.chain.calldata import Op, encode_execute
+from provenance.chain.calldata import Op, decode_execute_result, encode_execute
 from provenance.chain.records import Status
 from provenance.chain.registry import Registry
 from provenance.core.encoding import Address
@@ -85,15 +85,16 @@ class Queue:
         return self._many(chosen, ops, cursor.hash) if ops else self._single(chosen[0], cursor.hash)
 
     def _many(self, chosen: Sequence[Operation], ops: Sequence[Op], at: bytes) -> Payload | None:
-        statuses = self._registry.simulate(ops, self._sender, at)
+        data = encode_execute(ops)
+        answer = self._registry.rpc.call(self._registry.address, data, at, sender=self._sender)
+        statuses = decode_execute_result(answer)
         kept = [i for i, status in enumerate(statuses) if status is Status.EXECUTED]
         if len(kept) < len(chosen):
             self._refuse([(chosen[i], statuses[i]) for i in range(len(chosen)) if statuses[i] is not Status.EXECUTED])
+            data = encode_execute([ops[i] for i in kept])
         if not kept:
             return None
-        data = encode_execute([ops[i] for i in kept])
-        gas = min(MAX_GAS, GAS_BASE + GAS_PER_OP * len(kept))
-        return Payload(tuple(chosen[i] for i in kept), data, gas)
+        return Payload(tuple(chosen[i] for i in kept), data, min(MAX_GAS, GAS_BASE + GAS_PER_OP * len(kept)))
 
     def _refuse(self, refused: Sequence[tuple[Operation, Status]]) -> None:
         with self._database.write("submission.refuse") as session:

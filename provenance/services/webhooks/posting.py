@@ -1,0 +1,142 @@
+"""Posts one message to somebody else's server, and never to ours: private addresses are refused where the name resolves.
+
+The check is made on the very addresses that are connected to (a resolver of our own), so that a name which changes its
+mind between check and use (DNS rebinding) gains nothing. Redirects are not followed. Signed as Standard Webhooks 1.0 says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+from standardwebhooks import Webhook
+
+from provenance.errors import InvalidInput
+
+TIMEOUT_SECONDS = 15.0
+SHOWN = 200
+"""Bytes of the receiver's answer that are read; none are kept."""
+
+
+@dataclass(frozen=True)
+class Posted:
+    """`status` is None where there was no HTTP answer; `answer` says what came, without a word of the receiver's."""
+
+    status: int | None
+    answer: str
+
+    @property
+    def delivered(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Forbidden(OSError):
+    """The address is not a public one."""
+
+
+class Poster:
+    """`private`: also to private addresses and over plain HTTP; for tests and closed networks."""
+
+    def __init__(self, *, private: bool = False, timeout: float = TIMEOUT_SECONDS) -> None:
+        self._private, self._timeout = private, timeout
+
+    def check(self, url: str) -> None:
+        """What can be known without resolving. Raises InvalidInput."""
+        parts = urlsplit(url)
+        schemes = ("https", "http") if self._private else ("https",)
+        if parts.scheme not in schemes or not parts.hostname:
+            raise InvalidInput(f"a webhook's URL starts with {schemes[0]}:// and names a host", field="url")
+        if parts.username or parts.password or parts.fragment:
+            raise InvalidInput("a webhook's URL has no user, password or fragment", field="url")
+        if not self._private and _is_literal(parts.hostname) and not is_public(parts.hostname):
+            raise InvalidInput("a webhook's URL must lead to a public address", field="url", code="private_address")
+
+    def post(self, url: str, secret: str, message_id: str, body: str) -> Posted:
+        """Never raises for what the receiver does. Ends within the timeout, whatever it does."""
+        try:
+            self.check(url)
+            return asyncio.run(self._post(url, _headers(secret, message_id, body), body.encode()))
+        except InvalidInput as error:
+            return Posted(None, error.detail)
+        except TimeoutError:
+            return Posted(None, f"no answer within {self._timeout:g} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            cause = error.__cause__ or error
+            return Posted(None, "the address is private" if _has_forbidden(error) else type(cause).__name__)
+
+    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Posted:
+        connector = aiohttp.TCPConnector(resolver=_Resolver(private=self._private))
+        limit = aiohttp.ClientTimeout(total=self._timeout)
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=limit, trust_env=False) as session,
+            session.post(url, data=body, headers=headers, allow_redirects=False) as response,
+        ):
+            await response.content.read(SHOWN)
+            return Posted(response.status, f"HTTP {response.status}")
+
+
+class _Resolver(AbstractResolver):
+    """Public addresses only."""
+
+    def __init__(self, *, private: bool) -> None:
+        self._inner, self._private = ThreadedResolver(), private
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        allowed = [entry for entry in found if self._private or is_public(entry["host"])]
+        if not allowed:
+            raise Forbidden(f"{host} has no public address")
+        return allowed
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def is_public(address: str) -> bool:
+    """Globally routable unicast (IANA's registries), also behind IPv4-mapped, 6to4, Teredo and NAT64 forms."""
+    ip = ipaddress.ip_address(address.split("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if inner is None and ip in ipaddress.ip_network("64:ff9b::/96"):
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.split("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _has_forbidden(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, Forbidden):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _headers(secret: str, message_id: str, body: str) -> dict[str, str]:
+    now = datetime.now(UTC)
+    signature: Any = Webhook(secret).sign(message_id, now, body)
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "voucher-provenance",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": signature,
+    }
