@@ -21,6 +21,7 @@ def entry(topics: int) -> Log:
         block_hash=random(32),
         transaction_hash=random(32),
         log_index=0,
+        transaction_index=0,
     )
 
 
