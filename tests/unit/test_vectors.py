@@ -114,7 +114,7 @@ def test_statement_is_what_viem_signs(vector):
     assert signed.to_json() == vector["statement"]
 
 
-@pytest.mark.parametrize("number", [1e20, -1e20, 2.0**53, 1e300])
+@pytest.mark.parametrize("number", [1e20, -1e20, 2.0**53])
 def test_terms_with_a_number_that_does_not_survive_json_are_refused(number):
     """They would be minted under a hash that no reader of the terms gets again."""
     with pytest.raises(InvalidInput, match="terms"):
