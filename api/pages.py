@@ -9,6 +9,7 @@ from flask import Blueprint, Flask, Response, make_response, redirect, render_te
 from api import csp, pages_assets, pages_session
 from api.auth import services
 from api.pages_assets import LANGUAGES
+from provenance.core.certificate import Certificate
 from provenance.core.ledger import EventKind
 from provenance.core.verdict import Unread
 from provenance.core.voucher import VoucherId
@@ -42,8 +43,9 @@ def voucher(voucher_id: str) -> Response:
 def opinion(voucher_id: str) -> Response:
     """Without JavaScript: what the server found, and that it is only that."""
     known = VoucherId.parse(voucher_id)
+    certificate: Certificate | Unread
     try:
-        certificate: Any = services().catalogue.certificate(known)
+        certificate, _ = services().catalogue.certificate(known)
     except NotFound as error:
         certificate = Unread(error.detail)
     found = services().verification.verify(known, None, certificate)

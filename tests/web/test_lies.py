@@ -16,7 +16,7 @@ SEALED_WORDS = "0x" + "1".rjust(64, "0") + "0" * 128
 
 def read_certificate(world, path):
     voucher_id = path.removeprefix("/v/")
-    found = world.services.catalogue.certificate(world.id(voucher_id))
+    found, _ = world.services.catalogue.certificate(world.id(voucher_id))
     return found.to_json()
 
 

@@ -22,11 +22,11 @@ def certificate_for(world, code, directory):
     key = VoucherKey.parse(code) if code.lower().startswith("vp1") else None
     voucher_id = key.voucher_id if key else VoucherId.parse(code)
     try:
-        document = world.services.catalogue.certificate(voucher_id).to_json()
+        certificate, _ = world.services.catalogue.certificate(voucher_id)
     except NotFound:
         return None
     path = directory / "certificate.json"
-    path.write_text(json.dumps(document))
+    path.write_text(json.dumps(certificate.to_json()))
     return path
 
 

@@ -200,11 +200,11 @@ class World:
 
     def revoke(self, batch: Minted, *indices: int) -> None:
         signed = self._signed(self.supplier, Revoke(batch.batch_id, indices, FAR))
-        self.settle(self.services.revocations.accept_revoke(signed, "t").id, "t")
+        self.settle(self.services.revocations.accept_revoke(signed, self.supplier.address, "t").id, "t")
 
     def suspend(self, batch: Minted) -> None:
         signed = self._signed(self.brand, Suspend(batch.batch_id, True, 0, FAR))
-        self.settle(self.services.revocations.accept_suspend(signed, "t").id, "t")
+        self.settle(self.services.revocations.accept_suspend(signed, self.brand.address, "t").id, "t")
 
     def pass_time(self, seconds: int) -> None:
         """On the chain's clock."""

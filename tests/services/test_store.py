@@ -1,0 +1,351 @@
+"""The store on SQLite and on PostgreSQL alike: schema, concurrency, outbox, API keys, idempotency."""
+
+import secrets
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from provenance.core.encoding import address_of
+from provenance.core.statements import SignedStatement
+from provenance.errors import Conflict, Halted, InvalidInput, NotFound, StorageUnavailable, Unauthorized
+from provenance.services.access import ABANDONED_SECONDS, KEEP_SECONDS, Access, Answer, Role
+from provenance.store import outbox, tables
+from provenance.store.database import Database
+from provenance.store.migrate import upgrade
+from tests.unit.test_statements import SIGNED
+
+ADDRESS = address_of(b"\1" * 20)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    server = request.getfixturevalue("postgres")
+    name = f"store_{secrets.token_hex(4)}"
+    with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def database(url):
+    database = Database(url)
+    upgrade(database)
+    yield database
+    database.close()
+
+
+# ---------------------------------------------------------------------------------------------- schema
+
+
+def test_the_migrations_make_the_schema_of_the_models(database):
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, tables.Base.metadata) == []
+
+
+def test_upgrading_again_changes_nothing(database):
+    with database.write() as session:
+        session.add(tables.Block(number=1, hash=b"\1" * 32, timestamp=1))
+    upgrade(database)
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(tables.Block)) == 1
+
+
+def test_a_database_of_a_newer_program_is_refused(database):
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
+    with pytest.raises(Halted, match="from_the_future"):
+        upgrade(database)
+    with database.read() as session:
+        assert session.scalar(text("SELECT version_num FROM alembic_version")) == "from_the_future"
+
+
+def test_processes_that_start_together_upgrade_once(url):
+    """`provenance serve` and `provenance worker` on a fresh database."""
+    program = "import sys; from provenance.store.migrate import *; input(); upgrade(Database(sys.argv[1]))"
+    command = [sys.executable, "-c", program, url]
+    both = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    for process in both:
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+    for process in both:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors.decode()
+    database = Database(url)
+    with database.read() as session:
+        assert session.scalar(text("SELECT count(*) FROM alembic_version")) == 1
+    database.close()
+
+
+def run(threads):
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+# ---------------------------------------------------------------------------------------------- concurrency
+
+
+def test_many_writers_lose_nothing_and_none_is_locked_out(database):
+    """Read, think, write: with a deferred BEGIN most of these fail with "database is locked"."""
+    with database.write() as session:
+        session.add(tables.Block(number=0, hash=b"", timestamp=0))
+    faults = []
+
+    def work():
+        for _ in range(20):
+            try:
+                with database.write() as session:
+                    query = select(tables.Block).where(tables.Block.number == 0).with_for_update()
+                    session.scalars(query).one().timestamp += 1
+            except Exception as error:
+                faults.append(error)
+
+    run([threading.Thread(target=work) for _ in range(8)])
+    assert faults == []
+    with database.read() as session:
+        assert session.get(tables.Block, 0).timestamp == 160
+
+
+def test_an_error_in_a_write_leaves_nothing(database):
+    with suppress(RuntimeError), database.write() as session:
+        session.add(tables.Block(number=5, hash=b"", timestamp=0))
+        session.flush()
+        raise RuntimeError
+    with database.read() as session:
+        assert session.get(tables.Block, 5) is None
+
+
+def test_what_a_read_changes_is_thrown_away(database):
+    with database.read() as session:
+        session.add(tables.Block(number=5, hash=b"", timestamp=0))
+        session.flush()
+    with database.read() as session:
+        assert session.get(tables.Block, 5) is None
+
+
+def test_a_read_sees_one_moment(database):
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(tables.Block)) == 0
+        with database.write() as other:
+            other.add(tables.Block(number=1, hash=b"", timestamp=0))
+        assert session.scalar(select(func.count()).select_from(tables.Block)) == 0
+
+
+def test_damaged_text_can_be_inspected(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/damaged.db")
+    upgrade(database)
+    with database.write() as session:
+        session.execute(text("INSERT INTO leases VALUES ('a', CAST(x'ff41' AS TEXT), 1, 1)"))
+    with pytest.raises(StorageUnavailable), database.read() as session:
+        session.get(tables.Lease, "a")
+    with database.inspect() as session:
+        assert session.get(tables.Lease, "a").owner == "\ufffdA"
+    with pytest.raises(StorageUnavailable), database.read() as session:
+        session.get(tables.Lease, "a")
+    database.close()
+
+
+def test_a_database_that_is_gone_is_unavailable(tmp_path):
+    (tmp_path / "file").touch()
+    for url in (f"sqlite:///{tmp_path}", "postgresql+psycopg://nobody@127.0.0.1:9/none?connect_timeout=1"):
+        database = Database(url)
+        with pytest.raises(StorageUnavailable), database.read() as session:
+            session.execute(text("SELECT 1"))
+        database.close()
+
+
+# ---------------------------------------------------------------------------------------------- outbox
+
+
+def request(number, *, nonce=0, index=7):
+    digest = number.to_bytes(32, "big")
+    return outbox.Request(digest, SIGNED, b"\1" * 8, None, 1_700_000_000, index, nonce)
+
+
+def enqueue(database, wanted):
+    with database.write() as session:
+        return outbox.enqueue(session, wanted).id
+
+
+def test_one_digest_is_one_operation(database):
+    first = enqueue(database, request(1))
+    assert enqueue(database, request(1)) == first
+    with database.read() as session:
+        assert outbox.find(session, request(1).digest).id == first
+        kept = session.get(tables.Operation, first)
+        assert SignedStatement.parse(kept.statement) == SIGNED
+        assert kept.kind == "transfer"
+
+
+def test_a_voucher_is_reserved_at_one_nonce_until_the_operation_is_refused(database):
+    first = enqueue(database, request(1))
+    with pytest.raises(Conflict) as refusal:
+        enqueue(database, request(2))
+    assert refusal.value.code == "voucher_reserved"
+    enqueue(database, request(3, nonce=1))
+    enqueue(database, request(4, index=8))
+    with database.write() as session:
+        assert outbox.refuse(session, first, tables.OperationStatus.ACCEPTED, "batch_expired", "too late")
+        assert not outbox.refuse(session, first, tables.OperationStatus.ACCEPTED, "other", "again")
+    with database.read() as session:
+        kept = session.get(tables.Operation, first)
+        assert (kept.status, kept.reason) == ("refused", "batch_expired")
+    enqueue(database, request(2))
+
+
+def test_operations_on_whole_batches_reserve_no_voucher(database):
+    enqueue(database, request(1, index=None, nonce=None))
+    enqueue(database, request(2, index=None, nonce=None))
+
+
+def test_of_many_rivals_one_wins(database):
+    outcomes = []
+
+    def race(number):
+        try:
+            outcomes.append(enqueue(database, request(number)))
+        except Conflict as refusal:
+            outcomes.append(refusal.code)
+
+    run([threading.Thread(target=race, args=(n,)) for n in range(1, 17)])
+    assert outcomes.count("voucher_reserved") == 15
+
+
+def test_the_reservation_is_the_databases_own(database):
+    """Were the code above to forget it, the index would still hold."""
+    enqueue(database, request(1))
+    row = {"id": "x", "kind": "redeem", "digest": b"\2", "statement": {}, "batch_id": b"\1" * 8}
+    row |= {"index": 7, "nonce": 0, "status": "sent", "created_at": 1}
+    with pytest.raises(IntegrityError), database.write() as session:
+        session.execute(insert(tables.Operation), [row])
+
+
+# ---------------------------------------------------------------------------------------------- API keys
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1_700_000_000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def access(database, clock):
+    return Access(database, clock)
+
+
+def test_a_key_is_kept_as_a_hash_and_speaks_for_its_account(database, access):
+    key = access.create_key(Role.SUPPLIER, ADDRESS, "shop 示例")
+    caller = access.authenticate(key)
+    assert (caller.role, caller.address, caller.label) == (Role.SUPPLIER, ADDRESS, "shop 示例")
+    (row,) = access.list_keys()
+    assert key.startswith("sk_live_")
+    assert key[8:-4] not in str(vars(row))
+    assert row.hint == f"sk_live_…{key[-4:]}"
+    with database.read() as session:
+        kept = b"".join(
+            bytes(value) if isinstance(value, bytes) else str(value).encode() for value in vars(row).values()
+        )
+        assert key[8:].encode() not in kept
+        assert session.get(tables.ApiKey, caller.key_id) is not None
+
+
+def test_a_revoked_key_is_as_good_as_none(access):
+    key = access.create_key(Role.AUDITOR, None, "", live=False)
+    assert key.startswith("sk_test_")
+    key_id = access.authenticate(key).key_id
+    access.revoke_key(key_id)
+    for bad in (key, "sk_live_" + "x" * 43, "", "\x00", "é"):
+        with pytest.raises(Unauthorized) as refusal:
+            access.authenticate(bad)
+        assert refusal.value.detail.startswith("the API key is not valid")
+    for unknown in (key_id, "nobody", ""):
+        with pytest.raises(NotFound):
+            access.revoke_key(unknown)
+
+
+@pytest.mark.parametrize(("role", "address"), [(Role.AUDITOR, ADDRESS), (Role.SUPPLIER, None), (Role.BRAND, None)])
+def test_only_auditors_have_no_account(access, role, address):
+    with pytest.raises(InvalidInput) as refusal:
+        access.create_key(role, address, "")
+    assert refusal.value.field == "address"
+    assert access.list_keys() == []
+
+
+# ---------------------------------------------------------------------------------------------- idempotency
+
+ANSWER = Answer(202, b'{"id": "1"}')
+
+
+def test_the_first_answer_is_kept_for_two_days(access, clock):
+    assert access.begin("scope", "key", b"a") is None
+    access.finish("scope", "key", ANSWER)
+    assert access.begin("scope", "key", b"a") == ANSWER
+    assert access.begin("other", "key", b"a") is None
+    clock.now += KEEP_SECONDS - 1
+    assert access.begin("scope", "key", b"a") == ANSWER
+    clock.now += 2
+    assert access.begin("scope", "key", b"b") is None
+
+
+def test_another_payload_is_refused_also_while_the_first_is_in_flight(access):
+    assert access.begin("scope", "key", b"a") is None
+    with pytest.raises(InvalidInput) as refusal:
+        access.begin("scope", "key", b"b")
+    assert refusal.value.code == "idempotency_key_reused"
+    with pytest.raises(Conflict) as refusal:
+        access.begin("scope", "key", b"a")
+    assert refusal.value.code == "in_flight"
+
+
+def test_a_request_that_a_crash_cut_off_may_be_sent_again(access, clock):
+    assert access.begin("scope", "key", b"a") is None
+    clock.now += ABANDONED_SECONDS - 1
+    with pytest.raises(Conflict):
+        access.begin("scope", "key", b"a")
+    clock.now += 2
+    assert access.begin("scope", "key", b"a") is None
+    with pytest.raises(Conflict):
+        access.begin("scope", "key", b"a")
+
+
+def test_a_failure_of_ours_frees_the_key_but_no_answer_is_ever_forgotten(access):
+    access.begin("scope", "key", b"a")
+    access.abandon("scope", "key")
+    assert access.begin("scope", "key", b"b") is None
+    access.finish("scope", "key", ANSWER)
+    access.abandon("scope", "key")
+    assert access.begin("scope", "key", b"b") == ANSWER
+
+
+def test_of_many_first_requests_one_goes_on(access):
+    gate, outcomes = threading.Barrier(12), []
+
+    def start():
+        gate.wait()
+        try:
+            outcomes.append(access.begin("scope", "key", b"a"))
+        except Conflict as refusal:
+            outcomes.append(refusal.code)
+
+    run([threading.Thread(target=start) for _ in range(12)])
+    assert sorted(map(str, outcomes)) == ["None"] + ["in_flight"] * 11
