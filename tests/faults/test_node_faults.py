@@ -90,6 +90,17 @@ def test_logs_that_the_header_contradicts_are_not_believed(behind: World, proxy:
     check(behind)
 
 
+def test_a_simulation_without_an_answer_refuses_nothing(behind: World, proxy: Proxy) -> None:
+    """anvil answers `0x` for the state of a block that a deep reorg has taken from it."""
+    behind.redeem(behind.mint(2), 0)
+    submission = behind.submission()
+    with proxy.doing(Mode.EMPTY_CALL, only=["eth_call"]), pytest.raises(ChainUnavailable, match="no answer"):
+        submission.tick()
+    submission.close()
+    behind.settle()
+    assert check(behind).included == 2
+
+
 def test_endpoints_that_disagree_stop_the_index_and_raise_the_alarm(
     new_world: NewWorld, anvil: Anvil, proxy: Proxy
 ) -> None:
