@@ -22,7 +22,6 @@ def entry(topics: int) -> Log:
         transaction_hash=random(32),
         transaction_index=0,
         log_index=0,
-        transaction_index=0,
     )
 
 
