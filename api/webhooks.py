@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, StrictStr
 
 from api import representation
 from api.auth import require, services
-from api.schemas import Answer, Body
+from api.schemas import Answer, Body, ListAnswer
 from provenance.services.access import Caller, Role
 from provenance.store.tables import WebhookEndpoint
 
@@ -58,6 +58,17 @@ class DeliveryAnswer(Answer):
     delivered_at: int | None
 
 
+class DeletedAnswer(Answer):
+    id: str
+    deleted: bool
+
+
+class ReplayAnswer(Answer):
+    """How many messages will be sent again."""
+
+    replayed: int
+
+
 class DeliveryQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=100)] = 20
 
@@ -71,29 +82,39 @@ def create(body: WebhookBody) -> Response:
     return representation.answer(_view(made, made.secret), 201)
 
 
-@blueprint.get("", summary="This key's webhooks", security=KEY)
+@blueprint.get("", summary="This key's webhooks", security=KEY, responses={200: ListAnswer})
 def index() -> Response:
     found = [_view(row) for row in services().webhooks.of_owner(_caller().key_id)]
     return representation.listing(found, len(found))
 
 
-@blueprint.delete("/<webhook_id>", summary="Be told no more", security=KEY)
+@blueprint.delete("/<webhook_id>", summary="Be told no more", security=KEY, responses={200: DeletedAnswer})
 def remove(path: WebhookPath) -> Response:
     services().webhooks.delete(_caller().key_id, path.webhook_id)
-    return Response(status=204)
+    return representation.answer(DeletedAnswer(id=path.webhook_id, deleted=True))
 
 
-@blueprint.get("/<webhook_id>/deliveries", summary="What became of each message, newest first", security=KEY)
+@blueprint.get(
+    "/<webhook_id>/deliveries",
+    summary="What became of each message, newest first",
+    security=KEY,
+    responses={200: ListAnswer},
+)
 def deliveries(path: WebhookPath, query: DeliveryQuery) -> Response:
     found = services().webhooks.deliveries(_caller().key_id, path.webhook_id, query.limit + 1)
     return representation.listing([DeliveryAnswer.model_validate(row) for row in found], query.limit)
 
 
-@blueprint.post("/<webhook_id>/replay", summary="Send one message again, or all that are dead", security=KEY)
+@blueprint.post(
+    "/<webhook_id>/replay",
+    summary="Send one message again, or all that are dead",
+    security=KEY,
+    responses={200: ReplayAnswer},
+)
 def replay(path: WebhookPath, body: ReplayBody) -> Response:
     """With the same message ids. Switches a webhook on again that was disabled."""
     count = services().webhooks.replay(_caller().key_id, path.webhook_id, body.message_id)
-    return representation.document({"replayed": count})
+    return representation.answer(ReplayAnswer(replayed=count))
 
 
 def _caller() -> Caller:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -22,11 +23,15 @@ from scripts import node_tools  # noqa: E402 (needs the path above)
 
 
 def build() -> None:
-    """Builds where a source is newer than the last build. Needs node, or the wheel that brings it."""
-    if _current():
-        return
-    node_tools.install(WEB)
-    subprocess.run([str(node_tools.node()), "build.mjs"], cwd=WEB, env=node_tools.environment(), check=True)
+    """Builds where a source is newer than the last build. Needs node, or the wheel that brings it.
+
+    Safe to call from many processes at once: one builds, the others wait.
+    """
+    with open(WEB / "build.mjs") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not _current():
+            node_tools.install(WEB)
+            subprocess.run([str(node_tools.node()), "build.mjs"], cwd=WEB, env=node_tools.environment(), check=True)
 
 
 def build_standalone(target: Path) -> None:

@@ -39,8 +39,8 @@ Figures = dict[str, Any]
 class Ground:
     """Where campaigns take place: directories, nodes, databases, and their end."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory, self._number = directory, 0
+    def __init__(self, directory: Path, seed: int) -> None:
+        self.directory, self.seed, self._number = directory, seed, 0
         self.nursery = Nursery(directory)
         self.postgres = Postgres(directory / "postgres")
         self._open: list[tuple[World, Anvil]] = []
@@ -113,7 +113,7 @@ def reorgs(ground: Ground, scale: float) -> Figures:
     manners: dict[str, int] = {}
     while struck < wanted:
         world, _ = ground.world("postgres" if (struck // WORLD_REORGS) % 2 else "sqlite")
-        strikes = Reorgs(world, random.Random(struck), vouchers=600)
+        strikes = Reorgs(world, random.Random(ground.seed + struck), vouchers=600)
         for _ in range(min(WORLD_REORGS, wanted - struck)):
             manner = strikes.strike_at_random()
             manners[manner] = manners.get(manner, 0) + 1
@@ -207,12 +207,13 @@ CAMPAIGNS: dict[str, Callable[[Ground, float], Figures]] = {
 @click.argument("names", nargs=-1, type=click.Choice(list(CAMPAIGNS)))
 @click.option("--scale", default=1.0, help="1.0: the full figures")
 @click.option("--out", default="test-artifacts/faults.json", type=click.Path(path_type=Path))
-def main(names: tuple[str, ...], scale: float, out: Path) -> None:
+@click.option("--seed", default=0, help="of the reorgs")
+def main(names: tuple[str, ...], scale: float, out: Path, seed: int) -> None:
     """Runs the campaigns, all of them without NAMES. Exit status 1 where one found a fault."""
     out.parent.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Figures] = json.loads(out.read_text()) if out.exists() else {}
     with tempfile.TemporaryDirectory(prefix="faults-") as directory:
-        ground = Ground(Path(directory))
+        ground = Ground(Path(directory), seed)
         try:
             for name in names or CAMPAIGNS:
                 begin = time.monotonic()

@@ -19,7 +19,7 @@ from provenance.chain.registry import Registry
 from provenance.chain.rpc import Rpc
 from provenance.chain.wire import Block, Log
 from provenance.core.encoding import address_bytes, keccak, to_hex
-from provenance.errors import ChainUnavailable, RpcError
+from provenance.errors import ChainUnavailable, RpcError, Undetermined
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,18 @@ def ask(rpc: Rpc, wanted: Sequence[Read[Any]]) -> list[Any]:
         if isinstance(answer, RpcError):
             raise answer
     return answers
+
+
+def disagreement(rpc: Rpc, number: int, block_hash: bytes) -> str | None:
+    """Which of the other endpoints has another block at this height. One that lags or does not answer says nothing."""
+    for other in rpc.endpoints[1:]:
+        try:
+            found = other.find_block(number)
+        except Undetermined:
+            continue
+        if found is not None and found.hash != block_hash:
+            return f"{other} has another block {number} than {rpc}: one of them is wrong, or on another fork"
+    return None
 
 
 def headers(rpc: Rpc, first: int, last: int) -> list[Block]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from provenance.chain import reading
 from provenance.chain.rpc import Rpc
 from provenance.core.encoding import Address
 from provenance.core.statements import Domain
@@ -93,7 +94,9 @@ class Status:
         found += [f"signer {row.signer} has little money: {row.balance} wei" for row in senders if row.low]
         found += [f"fees are above the ceiling of signer {row.signer}" for row in senders if row.capped]
         with self._database.read() as session:
-            oldest = session.scalar(_OLDEST)
+            oldest, cursor = session.scalar(_OLDEST), projections.cursor(session)
+        if cursor is not None and (why := reading.disagreement(self._rpc, cursor.number, cursor.hash)):
+            found.append(f"endpoints disagree: {why}")
         age = self._clock() - oldest if oldest else 0
         return found + ([f"the oldest operation waits for {age:.0f} s"] if age > MAX_AGE else [])
 

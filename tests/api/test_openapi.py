@@ -20,6 +20,11 @@ LISTED = {
     ("post", "/v1/verifications"),
     ("get", "/v1/events"),
     ("get", "/v1/status"),
+    ("post", "/v1/webhooks"),
+    ("get", "/v1/webhooks"),
+    ("delete", "/v1/webhooks/{webhook_id}"),
+    ("get", "/v1/webhooks/{webhook_id}/deliveries"),
+    ("post", "/v1/webhooks/{webhook_id}/replay"),
     ("post", "/rpc"),
     ("get", "/healthz"),
     ("get", "/readyz"),
@@ -99,7 +104,7 @@ def test_every_operation_has_a_name_a_summary_and_answers(document):
 def test_a_route_that_needs_a_key_says_so(document):
     assert document["components"]["securitySchemes"]["apiKey"] == {"type": "http", "scheme": "bearer"}
     for (method, path), operation in operations(document).items():
-        needs = path in KEYED or (method, path) == ("post", "/v1/batches")
+        needs = path in KEYED or path.startswith("/v1/webhooks") or (method, path) == ("post", "/v1/batches")
         assert bool(operation.get("security")) == needs, (method, path)
 
 

@@ -28,6 +28,8 @@ class Mode(StrEnum):
     WRONG_ID = "wrong id"
     WRONG_SHAPE = "wrong shape"
     WRONG_BLOCK = "wrong block"
+    OTHER_HASH = "other hash"
+    EMPTY_CALL = "empty call"
     ERROR = "error"
     UNDERPRICED = "underpriced"
     DRIP = "drip"
@@ -37,7 +39,8 @@ class Mode(StrEnum):
     LANDED_RESET = "landed, then reset"
 
 
-NO_ANSWER = tuple(m for m in Mode if m not in (Mode.PASS, Mode.EMPTY_LOGS, Mode.MISSING_LOG, Mode.UNDERPRICED))
+LIES = (Mode.EMPTY_CALL, Mode.EMPTY_LOGS, Mode.MISSING_LOG, Mode.OTHER_HASH)
+NO_ANSWER = tuple(mode for mode in Mode if mode not in (Mode.PASS, Mode.UNDERPRICED, *LIES))
 """Modes in which nothing can be learnt."""
 
 
@@ -185,6 +188,10 @@ def _alter(mode: Mode, method: str, answer: dict[str, Any]) -> None:
         answer["error"] = {"code": -32603, "message": "internal error"}
     elif mode is Mode.WRONG_BLOCK and isinstance(answer.get("result"), dict) and "parentHash" in answer["result"]:
         answer["result"]["number"] = hex(int(answer["result"]["number"], 16) + 1)
+    elif mode is Mode.EMPTY_CALL and method == "eth_call":
+        answer["result"] = "0x"
+    elif mode is Mode.OTHER_HASH and isinstance(answer.get("result"), dict) and "parentHash" in answer["result"]:
+        answer["result"]["hash"] = "0x" + "ab" * 32
     elif mode in (Mode.EMPTY_LOGS, Mode.MISSING_LOG) and method == "eth_getLogs":
         answer["result"] = [] if mode is Mode.EMPTY_LOGS else answer["result"][:-1]
 

@@ -11,6 +11,7 @@ from provenance import worker
 from provenance.errors import ChainUnavailable, ProvenanceError, Undetermined
 from provenance.services.indexing import Indexing
 from provenance.services.submission import Submission
+from tests.faults.anvil import Anvil
 from tests.faults.conftest import NewWorld
 from tests.faults.invariants import check
 from tests.faults.proxy import NO_ANSWER, Mode, Proxy, wait_until
@@ -87,6 +88,39 @@ def test_logs_that_the_header_contradicts_are_not_believed(behind: World, proxy:
     submission.close()
     behind.settle()
     check(behind)
+
+
+def test_a_simulation_without_an_answer_refuses_nothing(behind: World, proxy: Proxy) -> None:
+    """anvil answers `0x` for the state of a block that a deep reorg has taken from it."""
+    behind.redeem(behind.mint(2), 0)
+    submission = behind.submission()
+    with proxy.doing(Mode.EMPTY_CALL, only=["eth_call"]), pytest.raises(ChainUnavailable, match="no answer"):
+        submission.tick()
+    submission.close()
+    behind.settle()
+    assert check(behind).included == 2
+
+
+def test_endpoints_that_disagree_stop_the_index_and_raise_the_alarm(
+    new_world: NewWorld, anvil: Anvil, proxy: Proxy
+) -> None:
+    """The second endpoint is only there to be compared with; while it is dead it says nothing."""
+    world = new_world(rpc_urls=[anvil.url, proxy.url], rpc_timeout=1)
+    with proxy.doing(Mode.RESET):
+        batch = world.mint(2)
+    world.redeem(batch, 0)
+    submission, indexing, before = world.submission(), world.indexing(), snapshot(world)["events"]
+    submission.tick()
+    wait_until(lambda: world.anvil.number() > world.cursor(), 5, "mined")
+    with proxy.doing(Mode.OTHER_HASH):
+        with pytest.raises(ChainUnavailable, match="endpoints disagree"):
+            indexing.tick()
+        assert any("disagree" in alarm for alarm in world.services.status.alarms())
+    assert snapshot(world)["events"] == before
+    submission.close()
+    world.settle()
+    assert not world.services.status.alarms()
+    assert check(world).included == 2
 
 
 @pytest.mark.parametrize("manner", ["hung", "down"])

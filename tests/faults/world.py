@@ -17,6 +17,7 @@ from provenance.core.batch import Batch, hash_terms
 from provenance.core.encoding import Address, address_bytes
 from provenance.core.sending import Patience
 from provenance.core.statements import Mint, Redeem, Signature, SignedStatement, Statement, Transfer, digest, sign
+from provenance.errors import ChainUnavailable
 from provenance.services.indexing import Indexing
 from provenance.services.issuance import Submission as Upload
 from provenance.services.submission import Limits, Submission
@@ -177,8 +178,10 @@ class World:
         submission.close()
 
     def _step(self, indexing: Indexing, submission: Submission) -> bool:
-        moved = indexing.tick()
-        sent = submission.tick()
+        try:
+            moved, sent = indexing.tick(), submission.tick()
+        except ChainUnavailable:  # as the worker does: what passes is waited out
+            return False
         return not moved and not sent and self.at_rest()
 
     def at_rest(self) -> bool:

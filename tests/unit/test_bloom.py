@@ -20,6 +20,7 @@ def entry(topics: int) -> Log:
         block_number=1,
         block_hash=random(32),
         transaction_hash=random(32),
+        transaction_index=0,
         log_index=0,
     )
 

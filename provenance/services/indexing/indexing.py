@@ -151,6 +151,8 @@ class Indexing:
             blocks = reading.headers(self._rpc, cursor.number + 1, last)
             if blocks[0].parent_hash != cursor.hash:
                 return False  # a reorg is going on: the next step sees it
+            if why := reading.disagreement(self._rpc, last, blocks[-1].hash):
+                raise ChainUnavailable(f"nothing is indexed while endpoints disagree: {why}")
             logs = reading.logs_of(self._registry, blocks)
         except Undetermined:
             self._range = max(1, self._range // 2)

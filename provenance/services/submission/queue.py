@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from eth_abi.exceptions import DecodingError
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
@@ -13,7 +14,7 @@ from provenance.chain.records import Status
 from provenance.chain.registry import Registry
 from provenance.core.encoding import Address
 from provenance.core.rules import EXPLANATIONS, Refusal
-from provenance.errors import RpcError
+from provenance.errors import ChainUnavailable, RpcError
 from provenance.services.submission import calls
 from provenance.store import outbox, projections
 from provenance.store.database import Database
@@ -87,7 +88,7 @@ class Queue:
     def _many(self, chosen: Sequence[Operation], ops: Sequence[Op], at: bytes) -> Payload | None:
         data = encode_execute(ops)
         answer = self._registry.rpc.call(self._registry.address, data, at, sender=self._sender)
-        statuses = decode_execute_result(answer)
+        statuses = _statuses(answer, len(ops))
         kept = [i for i, status in enumerate(statuses) if status is Status.EXECUTED]
         if len(kept) < len(chosen):
             self._refuse([(chosen[i], statuses[i]) for i in range(len(chosen)) if statuses[i] is not Status.EXECUTED])
@@ -124,3 +125,14 @@ class Queue:
         except RpcError:  # it would revert at the head although not at the cursor: the receipt will tell
             return MAX_GAS
         return estimate * (100 + GAS_MARGIN_PERCENT) // 100
+
+
+def _statuses(answer: bytes, count: int) -> list[Status]:
+    """Some nodes answer with nothing for a block whose state they have dropped: that refuses no operation."""
+    try:
+        statuses = decode_execute_result(answer)
+    except (DecodingError, ValueError) as error:
+        raise ChainUnavailable(f"the node simulated {count} operations with no answer that can be read") from error
+    if len(statuses) != count:
+        raise ChainUnavailable(f"the node gave {len(statuses)} statuses for {count} operations; asking again")
+    return statuses
