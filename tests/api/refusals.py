@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from werkzeug.test import TestResponse
 
+from api.problem_types import REMEDIES
+from provenance.core.rules import EXPLANATIONS
 from tests.town import Town, found_in
 
 LATEST = 60
@@ -23,6 +25,7 @@ def check_problem(answer: TestResponse, status: int, code: str, pointer: str | N
     assert set(body) == MEMBERS
     assert (body["status"], body["code"]) == (status, code)
     assert body["request_id"] == answer.headers["Request-Id"] != ""
+    assert code in REMEDIES or code in EXPLANATIONS, "the page that `type` points at does not know it"
     assert body["title"]
     assert body["detail"]
     assert "Traceback" not in answer.text

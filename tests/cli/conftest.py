@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from provenance.cli import demo, main
+from provenance.cli import demo, main, server
 from provenance.config import Settings
 from provenance.core.voucher import VoucherKey
 
@@ -93,6 +93,7 @@ def shell(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Shell:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(server, "configure_logs", lambda: None)  # this process's log is watched for secrets
     return Shell(monkeypatch, capsys, service.environment)
 
 

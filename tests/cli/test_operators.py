@@ -357,7 +357,7 @@ def test_a_port_that_is_taken_is_said_in_one_line(shell, service, tmp_path):
     assert "Traceback" not in outcome.err
 
 
-def test_the_served_application_is_the_api(service):
+def test_the_served_application_is_the_api(shell, service):
     from werkzeug.test import Client
 
     app = server.build_app(service.running.services.settings)
