@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from provenance.errors import NotFound
@@ -47,13 +46,6 @@ class Tracking:
             if view.status in SETTLED or time.monotonic() >= give_up:
                 return view
             time.sleep(POLL_SECONDS)
-
-    def queue(self) -> tuple[int, int]:
-        """(operations that wait, creation time of the oldest or 0)."""
-        waiting = Operation.status.in_((OperationStatus.ACCEPTED, OperationStatus.SENT))
-        with self._database.read() as session:
-            row = session.execute(select(func.count(), func.min(Operation.created_at)).where(waiting)).one()
-        return row[0], row[1] or 0
 
     def _read(self, operation_id: str, caller: str | None) -> OperationView:
         with self._database.read() as session:

@@ -5,19 +5,22 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from provenance.core.encoding import address_of
 from provenance.core.statements import SignedStatement
 from provenance.errors import Conflict, Halted, InvalidInput, NotFound, StorageUnavailable, Unauthorized
 from provenance.services.access import ABANDONED_SECONDS, KEEP_SECONDS, Access, Answer, Role
-from provenance.store import outbox, tables
+from provenance.store import migrate, outbox, tables
 from provenance.store.database import Database
 from provenance.store.migrate import upgrade
 from tests.unit.test_statements import SIGNED
@@ -59,6 +62,17 @@ def test_upgrading_again_changes_nothing(database):
     upgrade(database)
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(tables.Block)) == 1
+
+
+def test_the_schema_can_be_taken_back_and_made_again(database):
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    with database.engine.execution_options(write=True).connect() as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+        assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
+    upgrade(database)
+    enqueue(database, request(1))
 
 
 def test_a_database_of_a_newer_program_is_refused(database):
