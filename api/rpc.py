@@ -32,7 +32,9 @@ METHODS = frozenset(
 
 CALL = {"type": "object", "required": ["method"], "properties": {"method": {"enum": sorted(METHODS)}}}
 CALLS: dict[str, Any] = {
-    "content": {"application/json": {"schema": {"oneOf": [CALL, {"type": "array", "items": CALL, "maxItems": MAX_BATCH}]}}},
+    "content": {
+        "application/json": {"schema": {"oneOf": [CALL, {"type": "array", "items": CALL, "maxItems": MAX_BATCH}]}}
+    },
     "required": True,
 }
 

@@ -76,8 +76,11 @@ def read_deployment(data_dir: Path) -> dict[str, str]:
     path = data_dir / "deployment.json"
     if not path.exists():
         return {}
-    noted: dict[str, str] = json.loads(path.read_text("utf-8"))
-    return noted
+    try:
+        noted = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise InvalidInput(f"{path} is damaged; restore it, or set CHAIN_ID and REGISTRY and remove it") from error
+    return noted if isinstance(noted, dict) else {}
 
 
 def note_deployment(data_dir: Path, chain_id: int, registry: Address) -> None:
@@ -88,6 +91,6 @@ def note_deployment(data_dir: Path, chain_id: int, registry: Address) -> None:
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:
     text = environment.get(name, str(default))
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit()):
         raise InvalidInput(f"{name} must be a whole number, got {text!r:.40}", field=name)
     return int(text)

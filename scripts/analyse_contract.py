@@ -20,9 +20,7 @@ def slither(binaries: Path) -> list[str]:
     named = {(n if n.startswith("contracts/") else packages + n): t for n, t in build.sources().items()}
     request = build.request(named)
     request["settings"]["remappings"] = [f"{n}/={packages}{n}/" for n in ("@openzeppelin", "solady")]
-    request["settings"]["outputSelection"] = {
-        "*": {"": ["ast"], "*": ["abi", "metadata", "evm", "devdoc", "userdoc"]}
-    }
+    request["settings"]["outputSelection"] = {"*": {"": ["ast"], "*": ["abi", "metadata", "evm", "devdoc", "userdoc"]}}
     path = build.ROOT / "var" / "slither.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(request))

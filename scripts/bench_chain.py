@@ -74,9 +74,7 @@ class Chain:
         return address
 
     def _receipt(self, sender: str, to: str | None, data: bytes) -> dict[str, Any]:
-        transaction = {"from": sender, "data": "0x" + data.hex(), "gas": hex(GAS // 4)} | (
-            {"to": to} if to else {}
-        )
+        transaction = {"from": sender, "data": "0x" + data.hex(), "gas": hex(GAS // 4)} | ({"to": to} if to else {})
         sent = self.rpc("eth_sendTransaction", transaction)
         while not (receipt := self.rpc("eth_getTransactionReceipt", sent)):
             time.sleep(0.01)
@@ -158,11 +156,7 @@ class MillionLeaves(Heap):
         super().__init__(size)
 
     def leaf(self, index: int) -> bytes:
-        claim = (
-            bytes.fromhex(self.claim(index, 0).address[2:])
-            if index in self.used
-            else index.to_bytes(20, "big")
-        )
+        claim = bytes.fromhex(self.claim(index, 0).address[2:]) if index in self.used else index.to_bytes(20, "big")
         return keccak(keccak(index.to_bytes(32, "big") + claim.rjust(32, b"\0") + bytes(32)))
 
     @staticmethod
@@ -176,9 +170,7 @@ class Distribution(Heap):
     """merkle-distributor's leaves: keccak(index ‖ account ‖ amount), amount 1."""
 
     def leaf(self, index: int) -> bytes:
-        return keccak(
-            index.to_bytes(32, "big") + bytes.fromhex(self.account(index)[2:]) + (1).to_bytes(32, "big")
-        )
+        return keccak(index.to_bytes(32, "big") + bytes.fromhex(self.account(index)[2:]) + (1).to_bytes(32, "big"))
 
     @staticmethod
     def account(index: int) -> str:

@@ -94,9 +94,7 @@ class Registry:
         return self.chain.send(self.chain.accounts[9], self.address, data)
 
 
-def per_voucher(
-    chain: Chain, run: Callable[[Sequence[int]], int], indices: Sequence[int], keep: bool = False
-) -> str:
+def per_voucher(chain: Chain, run: Callable[[Sequence[int]], int], indices: Sequence[int], keep: bool = False) -> str:
     """`many (alone)`: a piece of all indices in one transaction; and the first alone, undone again."""
     state = chain.snapshot()
     alone = run(indices[:1])
@@ -117,9 +115,7 @@ def registry_rows(chain: Chain, size: int) -> list[Row]:
     def run(kind: Kind, nonce: int, encoding: Any) -> Callable[[Sequence[int]], int]:
         return lambda indices: registry.execute([registry.op(kind, i, nonce) for i in indices], encoding)
 
-    def both(
-        name: str, goal: str, kind: Kind, nonce: int, indices: Sequence[int], keep: bool = False
-    ) -> list[Row]:
+    def both(name: str, goal: str, kind: Kind, nonce: int, indices: Sequence[int], keep: bool = False) -> list[Row]:
         plain = per_voucher(chain, run(kind, nonce, calldata.encode_execute_plain), indices)
         packed = per_voucher(chain, run(kind, nonce, calldata.encode_execute), indices, keep)
         return [(name, f"registry, packed (goal {goal})", packed), ("", "registry, plain ABI", plain)]
@@ -142,8 +138,7 @@ def registry_rows(chain: Chain, size: int) -> list[Row]:
 def peer_rows(chain: Chain, size: int) -> list[Row]:
     peers = build.compile_sources(build.sources("contracts/bench/Peers.sol"), strict=False)["contracts"]
     code = {
-        name: bytes.fromhex(c["evm"]["bytecode"]["object"])
-        for name, c in peers["contracts/bench/Peers.sol"].items()
+        name: bytes.fromhex(c["evm"]["bytecode"]["object"]) for name, c in peers["contracts/bench/Peers.sol"].items()
     }
     owner, hub = chain.accounts[0], chain.create(code["Multicall"])
     rows: list[Row] = []
@@ -191,8 +186,7 @@ def peer_rows(chain: Chain, size: int) -> list[Row]:
 def distributor_rows(chain: Chain, hub: str, size: int) -> list[Row]:
     packages = node_tools.install() / DISTRIBUTOR
     token_code, code = (
-        json.loads((packages / f"{n}.json").read_text())["bytecode"]
-        for n in ("TestERC20", "MerkleDistributor")
+        json.loads((packages / f"{n}.json").read_text())["bytecode"] for n in ("TestERC20", "MerkleDistributor")
     )
     token = chain.create(
         bytes.fromhex(token_code.removeprefix("0x")) + encode(["string", "string", "uint256"], ["", "", 0])
@@ -200,9 +194,7 @@ def distributor_rows(chain: Chain, hub: str, size: int) -> list[Row]:
     tree = Distribution(size)
     creation = bytes.fromhex(code.removeprefix("0x")) + encode(["address", "bytes32"], [token, tree.root])
     distributor = chain.create(creation)
-    chain.send(
-        chain.accounts[0], token, chain.data("setBalance", ["address", "uint256"], [distributor, 10**30])
-    )
+    chain.send(chain.accounts[0], token, chain.data("setBalance", ["address", "uint256"], [distributor, 10**30]))
 
     def claim(indices: Sequence[int]) -> int:
         types = ["uint256", "address", "uint256", "bytes32[]"]
@@ -223,9 +215,7 @@ def main() -> None:
     with Chain() as chain:
         ours = registry_rows(chain, size)
         peers = peer_rows(chain, size)
-    print(
-        f"gas a voucher, 200 of {size:,} a transaction; in brackets: one voucher alone in its transaction\n"
-    )
+    print(f"gas a voucher, 200 of {size:,} a transaction; in brackets: one voucher alone in its transaction\n")
     operation = ""
     for name, who, gas in ours:
         operation = name or operation

@@ -19,7 +19,7 @@ from provenance.chain.node import Node, NodeServer, serve
 from provenance.chain.rpc import Rpc
 from provenance.cli.minting import upload
 from provenance.cli.options import settings
-from provenance.cli.server import deploy_registry, wait_for_signal
+from provenance.cli.server import deploy_registry, own_port, wait_for_signal
 from provenance.client import Client
 from provenance.config import Settings, note_deployment
 from provenance.core.encoding import Address
@@ -74,7 +74,8 @@ class Demo:
 def demo(node_port: int) -> None:
     """Start everything in one process, with a demo brand, supplier, redeemer and batch."""
     configure_logs(logging.WARNING)
-    running = start(settings(), node_port)
+    with own_port():
+        running = start(settings(), node_port)
     try:
         batch = mint_demo_batch(running, settings())
         click.echo(_welcome(running, batch))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib import import_module
 from typing import Any
 
 import click
 
-from provenance.cli.output import USAGE, fail
+from provenance.cli.output import IO_ERROR, OUR_FAULT, USAGE, fail
 from provenance.errors import ProvenanceError
 
 CONTENTS = {
@@ -76,3 +77,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except OSError as error:  # a file that cannot be read or written, a port that is taken
+        click.echo(f"provenance: {error}", err=True)
+        sys.exit(IO_ERROR)
+    except Exception:  # Python's own code for this is 1, which here means "no"
+        traceback.print_exc()
+        sys.exit(OUR_FAULT)

@@ -11,6 +11,7 @@ import click
 
 from provenance.cli.options import (
     ADDRESS,
+    EXISTING_FILE,
     FILE,
     FOLDER,
     TIME,
@@ -43,7 +44,7 @@ TIERS = ["included", "safe", "finalized"]
 )
 @click.option("--column", "columns", multiple=True, help="Which columns to seal, by name; all where none is given.")
 @click.option("--rejects", type=FILE, help="Go on without the bad lines, and write them here.")
-@click.option("--terms", "terms_file", type=click.File("r", encoding="utf-8"), required=True, help="JSON object.")
+@click.option("--terms", "terms_file", type=EXISTING_FILE, required=True, help="JSON object.")
 @click.option("--brand", type=ADDRESS, required=True)
 @click.option("--expires", type=TIME, required=True, help="2027-12-31 or Unix seconds.")
 @click.option("--encrypt-to", "recipients", multiple=True, help="age1…: encrypt the key file to this recipient.")
@@ -73,7 +74,7 @@ def _plan(
     cards: Path | None,
     columns: tuple[str, ...],
     rejects: Path | None,
-    terms_file: Any,
+    terms_file: Path,
     brand: Address,
     expires: int,
     recipients: tuple[str, ...],
@@ -120,13 +121,13 @@ def _import(cards: Path, columns: tuple[str, ...], rejects: Path | None) -> Cont
     return found.contents
 
 
-def read_terms(file: Any) -> dict[str, Any]:
+def read_terms(path: Path) -> dict[str, Any]:
     try:
-        terms = json.load(file)
-    except ValueError as error:
-        raise InvalidInput(f"{file.name} is not JSON: {error}", field="terms") from error
+        terms = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{path} is not JSON: {error}", field="terms") from error
     if not isinstance(terms, dict):
-        raise InvalidInput(f"{file.name} must hold a JSON object", field="terms")
+        raise InvalidInput(f"{path} must hold a JSON object", field="terms")
     return terms
 
 

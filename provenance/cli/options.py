@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -19,7 +20,7 @@ from provenance.core.encoding import Address, parse_address
 from provenance.errors import InvalidInput, ProvenanceError, Unauthorized
 
 DEADLINE_SECONDS = 3600
-"""How long a statement signed here may take to reach the chain."""
+"""How long a statement signed here may at least take to reach the chain."""
 
 
 class AddressType(click.ParamType[Address]):
@@ -50,6 +51,7 @@ class TimeType(click.ParamType[int]):
 
 ADDRESS, TIME = AddressType(), TimeType()
 FILE = click.Path(dir_okay=False, path_type=Path)
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -94,7 +96,9 @@ def client(role: str | None = None, api_key_file: Path | None = None) -> Client:
 
 
 def deadline() -> int:
-    return int(time.time()) + DEADLINE_SECONDS
+    """Between one hour and two. Not to the second: two tills that redeem one voucher at the same moment must sign two
+    statements, or the service would take the second for a repetition of the first and say yes to both."""
+    return int(time.time()) + DEADLINE_SECONDS + secrets.randbelow(DEADLINE_SECONDS)
 
 
 def parse_batch_id(text: str) -> bytes:

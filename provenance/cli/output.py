@@ -18,7 +18,7 @@ from rich.text import Text
 from provenance import errors
 from provenance.minting.progress import Progress, silent
 
-YES, NO, UNDETERMINED, USAGE, BAD_DATA, NO_PERMISSION = 0, 1, 2, 64, 65, 77
+YES, NO, UNDETERMINED, USAGE, BAD_DATA, OUR_FAULT, IO_ERROR, NO_PERMISSION = 0, 1, 2, 64, 65, 70, 74, 77
 """0 yes, 1 no, 2 could not be determined, 64 and up wrong use (sysexits.h)."""
 
 P = ParamSpec("P")

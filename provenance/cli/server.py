@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +39,26 @@ def node_command(host: str, port: int) -> None:
     found = settings()
     accounts = keystore.demo_accounts(found.data_dir / "keys" / "accounts.json", DEMO_ACCOUNTS)
     node = Node(found.data_dir / "chain.db", chain_id=found.chain_id, accounts=[a.address for a in accounts])
-    server = serve(node, host, port).start()
+    try:
+        with own_port():
+            server = serve(node, host, port).start()
+    except OSError:
+        node.close()
+        raise
     lines = [f"Chain {found.chain_id} at {server.url}; funded accounts:", *(f"  {a.address}" for a in accounts)]
     show({"url": server.url, "chainId": found.chain_id, "accounts": [a.address for a in accounts]}, *lines)
     wait_for_signal()
     server.close()
     node.close()
+
+
+@contextmanager
+def own_port() -> Iterator[None]:
+    """werkzeug ends the whole process with 1 where a port is taken, which here means "no". Raises OSError."""
+    try:
+        yield
+    except SystemExit as error:
+        raise OSError("the port is taken; choose another, or stop what uses it") from error
 
 
 @click.command("serve")

@@ -12,7 +12,7 @@ from provenance.chain.keystore import read_address
 from provenance.chain.registry import Registry
 from provenance.chain.rpc import Rpc
 from provenance.cli.batches import say
-from provenance.cli.options import ADDRESS, FILE, api_key_option, client, deadline, settings
+from provenance.cli.options import ADDRESS, EXISTING_FILE, FILE, api_key_option, client, deadline, settings
 from provenance.cli.output import NO, UNDETERMINED, YES, finish, json_option, show
 from provenance.client import holder
 from provenance.core.certificate import Certificate
@@ -44,7 +44,9 @@ def certificate(voucher_id: str, output: Path | None) -> None:
 
 @click.command()
 @click.argument("target")
-@click.option("--certificate", "certificate_file", type=FILE, help="A saved certificate; else the service is asked.")
+@click.option(
+    "--certificate", "certificate_file", type=EXISTING_FILE, help="A saved certificate; else the service is asked."
+)
 @click.option("--rpc", help="The endpoint to read the chain through; by default RPC_URL.")
 @click.option("--registry", type=ADDRESS, help="The registry to trust; by default REGISTRY.")
 @click.option(
@@ -130,7 +132,7 @@ def _read_target(
     target: str, certificate_file: Path | None
 ) -> tuple[VoucherKey | None, VoucherId, Certificate | Unread | None]:
     text = _text(target)
-    if certificate_file is None and not text.lower().startswith(("vp1", "http")) and Path(text).is_file():
+    if certificate_file is None and not text.lower().startswith(("vp1", "http")) and _is_file(text):
         found = Certificate.loads(Path(text).read_bytes())
         return None, found.voucher_id, found
     if "#" in text:
@@ -140,6 +142,13 @@ def _read_target(
     if certificate_file is not None:
         return key, voucher_id, Certificate.loads(certificate_file.read_bytes())
     return key, voucher_id, _ask(voucher_id)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # longer than a name can be, or with a NUL
+        return False
 
 
 def _ask(voucher_id: VoucherId) -> Certificate | Unread | None:

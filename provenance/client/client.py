@@ -84,15 +84,20 @@ class Client:
         return self._get(f"/v1/batches/{batch_id.hex()}")
 
     def voucher(self, voucher_id: VoucherId) -> dict[str, Any]:
-        return self._get(f"/v1/vouchers/{voucher_id}")
+        return self._get(f"/v1/vouchers/{voucher_id}", fields=("state", "nonce"))
 
     def certificate(self, voucher_id: VoucherId) -> Certificate:
-        return Certificate.parse(self._get(f"/v1/vouchers/{voucher_id}/certificate"))
+        found = self._get(f"/v1/vouchers/{voucher_id}/certificate")
+        try:
+            return Certificate.parse(found)
+        except errors.InvalidInput as error:
+            raise _not_its_own(200) from error
 
     def sealed_content(self, voucher_id: VoucherId) -> bytes | None:
         """None where the voucher has no content."""
         try:
-            return parse_hex(self._get(f"/v1/vouchers/{voucher_id}/content")["sealedContent"])
+            found = self._get(f"/v1/vouchers/{voucher_id}/content", fields=("sealedContent",))
+            return parse_hex(found["sealedContent"])
         except errors.NotFound as error:
             if error.code != "no_content":
                 raise
@@ -100,7 +105,8 @@ class Client:
 
     def history(self, voucher_id: VoucherId) -> list[dict[str, Any]]:
         """Oldest first."""
-        found: list[dict[str, Any]] = self._get(f"/v1/vouchers/{voucher_id}/history")["data"]
+        route = f"/v1/vouchers/{voucher_id}/history"
+        found: list[dict[str, Any]] = self._get(route, fields=("data",))["data"]
         return found
 
     def events(self, **query: Any) -> dict[str, Any]:
@@ -166,8 +172,12 @@ class Client:
         key = keccak(json.dumps(body, sort_keys=True).encode()).hex()
         return _operation(self._call("POST", route, json=body, headers={"Idempotency-Key": key}))
 
-    def _get(self, route: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        return self._call("GET", route, params=query)
+    def _get(self, route: str, query: Mapping[str, Any] | None = None, fields: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Raises ApiUnavailable for an answer without these fields: something else listens there."""
+        body = self._call("GET", route, params=query)
+        if any(field not in body for field in fields):
+            raise _not_its_own(200)
+        return body
 
     def _call(self, method: str, route: str, **options: Any) -> dict[str, Any]:
         options.setdefault("timeout", self._timeout)
@@ -183,6 +193,10 @@ class Client:
 
 
 def _operation(body: dict[str, Any]) -> Operation:
+    """Raises ApiUnavailable for an answer that is no operation."""
+    names = {"id", "kind", "status", "reason", "detail", "batchId", "transaction", "block"}
+    if not names <= body.keys() or body["status"] not in (*TIERS, "refused"):
+        raise _not_its_own(200)
     return Operation(
         id=body["id"],
         kind=body["kind"],
@@ -197,5 +211,9 @@ def _operation(body: dict[str, Any]) -> Operation:
 
 def _problem(status: int, body: Any) -> errors.ProvenanceError:
     if not isinstance(body, dict) or "detail" not in body:
-        return errors.ApiUnavailable(f"the service answered {status} with something that is not its own")
+        return _not_its_own(status)
     return _RAISED.get(status, errors.ApiUnavailable)(str(body["detail"]), code=str(body.get("code", "error")))
+
+
+def _not_its_own(status: int) -> errors.ApiUnavailable:
+    return errors.ApiUnavailable(f"the service answered {status} with something that is not its own")

@@ -47,9 +47,7 @@ class Fold:
     def _RedeemerWithdrawn(self, brand: str, redeemer: str) -> None:
         self.redeemers[brand, redeemer] = 0
 
-    def _Minted(
-        self, batch_id: bytes, brand: str, supplier: str, root: bytes, count: int, *_: object
-    ) -> None:
+    def _Minted(self, batch_id: bytes, brand: str, supplier: str, root: bytes, count: int, *_: object) -> None:
         self.batches[batch_id] = [brand, supplier, count, False, 0]
         self.suppliers[brand, supplier][0] -= count
 
@@ -92,17 +90,11 @@ def compare(world: World, fold: Fold) -> list[str]:
         ):
             told.append((f"voucher {name}", fold.voucher(*name), (v.state, v.holder.lower(), v.nonce)))
     for pair, left in fold.suppliers.items():
-        granted = calldata.decode_supplier_authorization(
-            world.call(calldata.encode_supplier_authorization(*pair))
-        )
+        granted = calldata.decode_supplier_authorization(world.call(calldata.encode_supplier_authorization(*pair)))
         told.append((f"supplier {pair}", left, [granted.quota, granted.until]))
     for pair, until in fold.redeemers.items():
         answer = calldata.decode_redeemer_until(world.call(calldata.encode_redeemer_until(*pair)))
         told.append((f"redeemer {pair}", until, answer))
     for brand, admitted in fold.brands.items():
-        told.append(
-            (brand, admitted, calldata.decode_brand(world.call(calldata.encode_brand_of(brand))).admitted)
-        )
-    return [
-        f"{name}: events {events}, storage {storage}" for name, events, storage in told if events != storage
-    ]
+        told.append((brand, admitted, calldata.decode_brand(world.call(calldata.encode_brand_of(brand))).admitted))
+    return [f"{name}: events {events}, storage {storage}" for name, events, storage in told if events != storage]

@@ -70,8 +70,6 @@ def test_the_proxy_deploys_to_the_address_that_is_foretold(world: World) -> None
         patch.setattr(deployment, "DEPLOYMENT_PROXY", proxy)
         foretold = deployment.create2_address(world.admin.address)
     data = "0x" + deployment.deployment_calldata(world.admin.address).hex()
-    world.tester.send_transaction(
-        {"from": world.stranger.address, "to": proxy, "data": data, "gas": 8_000_000}
-    )
+    world.tester.send_transaction({"from": world.stranger.address, "to": proxy, "data": data, "gas": 8_000_000})
     assert deployment.code_matches(code_at(world, foretold), foretold, world.chain_id)
     assert to_checksum_address(foretold) == foretold

@@ -79,9 +79,7 @@ def test_viem_signs_the_same_digests_as_the_vectors_and_ours(world: World) -> No
         domain = world.domain() | {"chainId": batch["chainId"], "verifyingContract": batch["registry"]}
         for kind in ("mint", "transfer", "redeem"):
             vector = batch[kind]
-            statements.append(
-                {"domain": domain, "types": types} | {k: vector[k] for k in ("primaryType", "message")}
-            )
+            statements.append({"domain": domain, "types": types} | {k: vector[k] for k in ("primaryType", "message")})
             expected.append(vector["digest"])
     assert ask({"ask": "digests", "statements": statements}) == expected
 
@@ -201,9 +199,7 @@ step = st.tuples(
 def test_random_lives_follow_the_rules(world: World, calls: list[list[Any]], packed: bool) -> None:
     snapshot = world.tester.take_snapshot()
     batch, rules, fold = world.mint(5), Rules(5), Fold()
-    encode = (
-        (lambda ops: calldata.encode_execute_packed(pack(ops))) if packed else calldata.encode_execute_plain
-    )
+    encode = (lambda ops: calldata.encode_execute_packed(pack(ops))) if packed else calldata.encode_execute_plain
     for steps in calls:
         revoked = [index for what, index, *_ in steps if what == "revoke"]
         ops = [made(world, batch, rules, *s) for s in steps if s[0] != "revoke"]
@@ -216,9 +212,7 @@ def test_random_lives_follow_the_rules(world: World, calls: list[list[Any]], pac
     world.tester.revert_to_snapshot(snapshot)
 
 
-def made(
-    world: World, batch: Minted, rules: Rules, what: str, index: int, who: str, to: int, off: int
-) -> Any:
+def made(world: World, batch: Minted, rules: Rules, what: str, index: int, who: str, to: int, off: int) -> Any:
     kind = Kind.REDEEM if what == "redeem" else Kind.TRANSFER
     claim = batch.claims[index % 5]
     everyone = {person.address: person for person in [*HOLDERS, *batch.claims]}

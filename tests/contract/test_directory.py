@@ -20,9 +20,7 @@ NEW = person("new brand")
 
 
 def test_registrar_admits_a_brand_for_all_to_see(world: World) -> None:
-    (event,) = world.send(
-        world.admin, calldata.encode_admit_brand(NEW.address, "新", "https://n.example", b"\7" * 32)
-    )
+    (event,) = world.send(world.admin, calldata.encode_admit_brand(NEW.address, "新", "https://n.example", b"\7" * 32))
     said = {"name": "新", "url": "https://n.example", "licenceHash": b"\7" * 32}
     assert event == Event("BrandAdmitted", {"brand": NEW.address.lower(), **said})
     brand = calldata.decode_brand(world.call(calldata.encode_brand_of(NEW.address)))

@@ -128,9 +128,7 @@ def test_the_first_reason_in_the_order_of_checks_is_told(world: World, execute: 
     world.send(world.brand, calldata.encode_resume(batch.batch_id))
     assert execute(world.op(Kind.REDEEM, batch, 2, world.stranger, **nobody)) == [Status.BRAND_NOT_ADMITTED]
     world.send(world.admin, calldata.encode_admit_brand(world.brand.address, "", "", bytes(32)))
-    assert execute(world.op(Kind.REDEEM, batch, 2, world.stranger, **nobody)) == [
-        Status.REDEEMER_NOT_AUTHORIZED
-    ]
+    assert execute(world.op(Kind.REDEEM, batch, 2, world.stranger, **nobody)) == [Status.REDEEMER_NOT_AUTHORIZED]
     assert execute(world.op(Kind.TRANSFER, batch, 2, world.stranger, **nobody)) == [Status.WRONG_NONCE]
     unsigned = replace(world.op(Kind.TRANSFER, batch, 2, world.stranger, party=ZERO), r=bytes(32))
     assert execute(unsigned) == [Status.INVALID_RECIPIENT]
@@ -242,9 +240,7 @@ def test_a_bad_proof_spoils_no_other_that_shares(world: World) -> None:
     ops[11] = replace(ops[11], content_hash=b"\1" * 32)
     bad = {3, 5, 7, 9, 11}
     expected = [Status.NOT_IN_BATCH if i in bad - {9} else Status.EXECUTED for i in range(16)]
-    assert (
-        world.execute(*ops) == expected
-    )  # the claim address (9) only helps packing: the signature names the holder
+    assert world.execute(*ops) == expected  # the claim address (9) only helps packing: the signature names the holder
 
 
 def test_nodes_that_do_not_hash_to_the_root_refuse_first_uses_only(world: World) -> None:
@@ -265,9 +261,7 @@ def test_cannot_execute_a_packed_call_that_is_cut_or_longer(world: World, cut: i
     for broken in (packed[:-cut], packed + bytes(cut)):
         with pytest.raises(Reverted):
             world.call(calldata.encode_execute_packed(broken))
-    assert set(calldata.decode_execute_result(world.call(calldata.encode_execute_packed(packed)))) == {
-        Status.EXECUTED
-    }
+    assert set(calldata.decode_execute_result(world.call(calldata.encode_execute_packed(packed)))) == {Status.EXECUTED}
 
 
 def test_cannot_leave_nodes_unpaired(world: World) -> None:

@@ -21,9 +21,7 @@ pytestmark = pytest.mark.skipif(
 def forge(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     command = node_tools.forge_command(*arguments)
     environment = node_tools.forge_environment() | settings
-    return subprocess.run(
-        command, cwd=node_tools.CONTRACTS.parent, env=environment, capture_output=True, text=True
-    )
+    return subprocess.run(command, cwd=node_tools.CONTRACTS.parent, env=environment, capture_output=True, text=True)
 
 
 def test_every_invariant_holds_under_a_long_random_life() -> None:

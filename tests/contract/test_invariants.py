@@ -110,9 +110,7 @@ def test_6_nonce_counts_transfers_and_nothing_executes_after_the_end(world: Worl
         for wrong in {0, 1, 2, 3, 2**32 - 1} - {n}:
             op = world.transfer(batch, 0, holders[n], holders[n + 1], nonce=wrong, proof=batch.tree.proof(0))
             assert world.execute(op) == [Status.WRONG_NONCE]
-        assert world.execute(world.transfer(batch, 0, holders[n], holders[n + 1], nonce=n)) == [
-            Status.EXECUTED
-        ]
+        assert world.execute(world.transfer(batch, 0, holders[n], holders[n + 1], nonce=n)) == [Status.EXECUTED]
     world.execute(world.redeem(batch, 0, BOB, nonce=3))
     world.statuses(calldata.encode_revoke(batch.batch_id, [1]), world.supplier)
     after = [world.transfer(batch, 0, BOB, CAROL, nonce=3), world.redeem(batch, 1, batch.claims[1])]

@@ -21,9 +21,7 @@ def terms(world: World) -> Mint:
 
 def signed(world: World, mint: Mint, signer: Any = None) -> bytes:
     message = dict(
-        zip(
-            ("brand", "root", "count", "expiresAt", "termsHash", "deadline"), vars(mint).values(), strict=True
-        )
+        zip(("brand", "root", "count", "expiresAt", "termsHash", "deadline"), vars(mint).values(), strict=True)
     )
     return calldata.encode_mint_for(mint, *world.sign(signer or world.supplier, "Mint", message))
 
@@ -149,9 +147,7 @@ def revoke_for(world: World, batch: Minted, indices: list[int], signer: Any, dea
 
 def test_supplier_revokes_what_is_sealed_and_skips_the_rest(world: World) -> None:
     batch = world.mint(5)
-    world.execute(
-        world.redeem(batch, 0, batch.claims[0]), world.transfer(batch, 1, batch.claims[1], world.stranger)
-    )
+    world.execute(world.redeem(batch, 0, batch.claims[0]), world.transfer(batch, 1, batch.claims[1], world.stranger))
     statuses = world.statuses(calldata.encode_revoke(batch.batch_id, [0, 1, 2, 2, 5]), world.supplier)
     assert statuses == [
         Status.ALREADY_REDEEMED,

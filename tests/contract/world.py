@@ -67,9 +67,7 @@ class World:
         self.admin, self.brand, self.supplier, self.redeemer, self.stranger = (
             self._fund(person(name)) for name in ("admin", "brand", "supplier", "redeemer", "stranger")
         )
-        creation = to_bytes(hexstr=_under_test()["bytecode"]) + encode(
-            ["address"], [admin or self.admin.address]
-        )
+        creation = to_bytes(hexstr=_under_test()["bytecode"]) + encode(["address"], [admin or self.admin.address])
         deployment = {"from": self.admin.address, "data": "0x" + creation.hex(), "gas": 8_000_000}
         with _reverts():
             tester.call(deployment)
@@ -142,9 +140,7 @@ class World:
         """Executes a call that answers statuses, and checks that its events say the same."""
         sender = sender or self.stranger
         statuses = calldata.decode_execute_result(self.call(data, sender))
-        refused = [
-            (e.args["position"], e.args["status"]) for e in self.send(sender, data) if e.name == "Refused"
-        ]
+        refused = [(e.args["position"], e.args["status"]) for e in self.send(sender, data) if e.name == "Refused"]
         assert refused == [(i, status) for i, status in enumerate(statuses) if status]
         return statuses
 
@@ -167,9 +163,7 @@ class World:
             "verifyingContract": self.address,
         }
 
-    def sign(
-        self, signer: LocalAccount, kind: str, message: dict[str, Any], **domain: Any
-    ) -> tuple[bytes, bytes]:
+    def sign(self, signer: LocalAccount, kind: str, message: dict[str, Any], **domain: Any) -> tuple[bytes, bytes]:
         """(r, vs) of EIP-2098, by eth-account's own EIP-712."""
         fields = [dict(zip(("type", "name"), part.split(), strict=True)) for part in TYPES[kind].split(",")]
         signed = signer.sign_typed_data(self.domain() | domain, {kind: fields}, message)
@@ -196,9 +190,7 @@ class World:
         content = changes.get("content_hash", NO_CONTENT)
         return Op(kind, batch.batch_id, index, party, nonce, deadline, r, vs, content, proof)
 
-    def transfer(
-        self, batch: Minted, index: int, signer: LocalAccount, to: LocalAccount, **changes: Any
-    ) -> Op:
+    def transfer(self, batch: Minted, index: int, signer: LocalAccount, to: LocalAccount, **changes: Any) -> Op:
         return self.op(Kind.TRANSFER, batch, index, signer, party=to.address, **changes)
 
     def redeem(self, batch: Minted, index: int, signer: LocalAccount, **changes: Any) -> Op:
@@ -244,6 +236,4 @@ class _reverts:
         if isinstance(fault, TransactionFailed):
             text = str(fault.args[0])  # eth-tester gives the revert's data as the repr of bytes
             error = calldata.decode_error(literal_eval(text)) if text.startswith("b") else None
-            raise Reverted(
-                f"{error.name}{tuple(error.arguments.values())}" if error else repr(fault)
-            ) from fault
+            raise Reverted(f"{error.name}{tuple(error.arguments.values())}" if error else repr(fault)) from fault

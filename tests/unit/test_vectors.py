@@ -9,6 +9,7 @@ from provenance.core import fingerprint, merkle, statements
 from provenance.core.batch import Batch, canonical_terms, hash_terms
 from provenance.core.encoding import address_of, keccak, to_hex
 from provenance.core.voucher import VoucherKey
+from provenance.errors import InvalidInput
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "protocol-v1.json").read_text())
 BATCHES = VECTORS["batches"]
@@ -111,3 +112,15 @@ def test_statement_is_what_viem_signs(vector):
     assert statements.recover(digest, signed.signature) == vector["signer"]
     assert statements.sign(raw(STATEMENTS["privateKey"]), digest) == signed.signature
     assert signed.to_json() == vector["statement"]
+
+
+@pytest.mark.parametrize("number", [1e20, -1e20, 2.0**53])
+def test_terms_with_a_number_that_does_not_survive_json_are_refused(number):
+    """They would be minted under a hash that no reader of the terms gets again."""
+    with pytest.raises(InvalidInput, match="terms"):
+        hash_terms({"faceValue": number})
+
+
+@pytest.mark.parametrize("number", [0.1, 1e-7, 2**53 - 1, 12.5, -0.0])
+def test_terms_with_other_numbers_read_back(number):
+    assert hash_terms(json.loads(canonical_terms({"faceValue": number}))) == hash_terms({"faceValue": number})
