@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import representation
 from api.auth import require, services
+from api.schemas import AuditAnswer, Nothing, StatisticsAnswer
 from provenance.services.access import Role
 
 blueprint = APIBlueprint("audits", __name__, url_prefix="/v1", abp_tags=[Tag(name="audit")])
-KEY: list[dict[str, list[str]]] = [{"apiKey": []}]
+KEY: list[dict[str, list[Any]]] = [{"apiKey": []}]
 
 
 class StatisticsQuery(BaseModel):
@@ -24,14 +25,21 @@ class StatisticsQuery(BaseModel):
     period: Annotated[int, Field(ge=60, le=366 * 86400)] = 86400
 
 
-@blueprint.get("/audit", summary="The running audit's progress and the last one's result", security=KEY)
+@blueprint.get(
+    "/audit",
+    summary="The running audit's progress and the last one's result",
+    security=KEY,
+    responses={200: AuditAnswer},
+)
 def show() -> Response:
     require(Role.AUDITOR)
     return representation.document(services().auditing.state())
 
 
-@blueprint.post("/audit", summary="Start an audit of database against chain", security=KEY)
-def start() -> Response:
+@blueprint.post(
+    "/audit", summary="Start an audit of database against chain", security=KEY, responses={202: AuditAnswer}
+)
+def start(body: Nothing) -> Response:
     """409 while one is running. The body is an empty object."""
     require(Role.AUDITOR)
     response = representation.document(services().auditing.start())
@@ -39,7 +47,12 @@ def start() -> Response:
     return response
 
 
-@blueprint.get("/statistics", summary="Vouchers minted, re-keyed, redeemed and revoked over time", security=KEY)
+@blueprint.get(
+    "/statistics",
+    summary="Vouchers minted, re-keyed, redeemed and revoked over time",
+    security=KEY,
+    responses={200: StatisticsAnswer},
+)
 def statistics(query: StatisticsQuery) -> Response:
     """A supplier sees its own batches, an auditor all."""
     who = require(Role.AUDITOR, Role.SUPPLIER)

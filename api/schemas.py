@@ -242,6 +242,24 @@ class ListAnswer(BaseModel):
     data: list[Any]
 
 
+class Nothing(Body):
+    """An empty object."""
+
+
+class AuditAnswer(BaseModel):
+    """`running` has the progress of an audit under way, `last` the result of the one before; null where there is none."""
+
+    running: dict[str, Any] | None
+    last: dict[str, Any] | None
+
+
+class StatisticsAnswer(BaseModel):
+    """One entry a period: when it begins (Unix seconds), and how many vouchers were minted, re-keyed, redeemed, revoked."""
+
+    period: int
+    data: list[dict[str, Any]]
+
+
 class StepAnswer(Answer):
     number: int
     name: str

@@ -30,6 +30,14 @@ def watch() -> Watch:
     return watch
 
 
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """A command that configures the log does so for its own test alone."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
 @pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory, watch: Watch) -> Iterator[Town]:
     """Shared: tests make batches of their own in it and leave everybody else's alone."""

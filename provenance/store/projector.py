@@ -15,6 +15,9 @@ from provenance.core.voucher import State
 from provenance.store import tables as t
 
 VOUCHER_KINDS = (EventKind.TRANSFERRED, EventKind.REDEEMED, EventKind.REVOKED)
+LARGEST = 2**63 - 1
+"""What a database integer holds: a quota beyond it (the chain's has 64 bits) is as good as unlimited."""
+
 CHUNK = 400
 """Keys in one IN list; SQLite bears 32,766 parameters."""
 
@@ -210,7 +213,7 @@ def _apply_to_parties(session: Session, event: ChainEvent) -> None:
     elif kind is EventKind.BRAND_SUSPENDED:
         session.get_one(t.BrandState, event.actor).admitted = False
     elif kind in (EventKind.SUPPLIER_AUTHORIZED, EventKind.SUPPLIER_WITHDRAWN):
-        granted = {"quota": fields.get("quota", 0), "until": fields.get("until", 0)}
+        granted = {"quota": min(fields.get("quota", 0), LARGEST), "until": fields.get("until", 0)}
         session.merge(t.SupplierState(brand=event.actor, supplier=fields["supplier"], **granted))
     elif kind in (EventKind.REDEEMER_AUTHORIZED, EventKind.REDEEMER_WITHDRAWN):
         until = fields.get("until", 0)

@@ -20,6 +20,9 @@ LISTED = {
     ("post", "/v1/verifications"),
     ("get", "/v1/events"),
     ("get", "/v1/status"),
+    ("get", "/v1/audit"),
+    ("post", "/v1/audit"),
+    ("get", "/v1/statistics"),
     ("post", "/v1/webhooks"),
     ("get", "/v1/webhooks"),
     ("delete", "/v1/webhooks/{webhook_id}"),
@@ -30,7 +33,7 @@ LISTED = {
     ("get", "/readyz"),
     ("get", "/metrics"),
 }
-KEYED = {"/v1/redemptions", "/v1/revocations", "/v1/suspensions", "/v1/events"}
+KEYED = {"/v1/redemptions", "/v1/revocations", "/v1/suspensions", "/v1/events", "/v1/audit", "/v1/statistics"}
 
 IDEMPOTENT = {"/v1/transfers", "/v1/redemptions", "/v1/revocations", "/v1/suspensions"}
 

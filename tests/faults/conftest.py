@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,10 +33,12 @@ def proxy(anvil: Anvil) -> Iterator[Proxy]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    server = Postgres(tmp_path_factory.mktemp("postgres"))
-    yield server
-    server.stop()
+def postgres() -> Iterator[Postgres]:
+    """Not under pytest's directory: as root the server runs as another user, whom every start of pytest shuts out of it."""
+    with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as directory:
+        server = Postgres(Path(directory))
+        yield server
+        server.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
