@@ -177,7 +177,7 @@ def outage(ground: Ground, scale: float) -> Figures:
             fed += 1
         time.sleep(seconds / 2500)
     world.anvil.go_on()
-    took = wait_until(lambda: not world.services.tracking.queue()[0], 120, "caught up")
+    took = wait_until(lambda: not world.services.status.waiting(), 120, "caught up")
     stop.set()
     thread.join(20)
     world.settle()

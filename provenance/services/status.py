@@ -26,6 +26,7 @@ MAX_AGE = 120
 """Seconds that an operation may wait before somebody should look."""
 
 WAITING = (tables.OperationStatus.ACCEPTED, tables.OperationStatus.SENT)
+_WAITING_COUNT = select(func.count()).select_from(tables.Operation).where(tables.Operation.status.in_(WAITING))
 _OLDEST = select(func.min(tables.Operation.created_at)).where(tables.Operation.status.in_(WAITING))
 
 
@@ -69,6 +70,11 @@ class Status:
             "alarms": self.alarms(),
             "counts": counts,
         }
+
+    def waiting(self) -> int:
+        """Operations that are acknowledged and neither on the chain nor refused."""
+        with self._database.read() as session:
+            return session.scalar(_WAITING_COUNT) or 0
 
     def faults(self) -> list[str]:
         """Why this process should get no traffic; empty where it should."""
@@ -141,13 +147,12 @@ class Status:
         with self._database.read() as session:
             sums = select(func.count(), func.sum(tables.BatchState.count), func.sum(tables.BatchState.redeemed))
             batches, vouchers, redeemed = session.execute(sums).one()
-            waiting = select(func.count()).select_from(tables.Operation).where(tables.Operation.status.in_(WAITING))
             return {
                 "batches": batches,
                 "vouchers": int(vouchers or 0),
                 "redeemed": int(redeemed or 0),
                 "events": session.scalar(select(func.count()).select_from(tables.Event)) or 0,
-                "waiting": session.scalar(waiting) or 0,
+                "waiting": session.scalar(_WAITING_COUNT) or 0,
             }
 
     def _chain(self) -> _Chain:

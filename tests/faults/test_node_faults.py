@@ -140,7 +140,7 @@ def test_an_outage_under_load_loses_nothing(behind: World, proxy: Proxy, manner:
     finally:
         behind.anvil.go_on()
         proxy.mode = Mode.PASS
-    took = wait_until(lambda: not behind.services.tracking.queue()[0], BACK_WITHIN, "caught up after the outage")
+    took = wait_until(lambda: not behind.services.status.waiting(), BACK_WITHIN, "caught up after the outage")
     stop.set()
     thread.join(10)
     behind.settle()

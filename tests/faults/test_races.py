@@ -78,7 +78,7 @@ def test_two_signers_share_the_queue(new_world: NewWorld, database_url: str) -> 
     for sender in senders:
         sender._batch = 7  # many transactions, so that both get a turn
     deadline = time.monotonic() + 30
-    while world.services.tracking.queue()[0] and time.monotonic() < deadline:
+    while world.services.status.waiting() and time.monotonic() < deadline:
         at_once(2, lambda number: senders[number].tick())
         indexing.tick()
     stop.set()

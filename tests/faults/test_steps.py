@@ -81,7 +81,7 @@ def test_a_request_that_fails_is_all_or_nothing(new_world: NewWorld, database_ur
     signed = world.redemption(batch, 1)
     with failing(f"redemption.accept.{side}"), pytest.raises(Injected):
         world.accept_redemption(signed)
-    assert world.services.tracking.queue()[0] == (side == "after")
+    assert world.services.status.waiting() == (side == "after")
     world.accept_redemption(signed)  # the caller tries again: the same operation
     world.settle()
     tally = check(world)

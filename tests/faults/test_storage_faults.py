@@ -131,6 +131,6 @@ def strike(postgres: Postgres, blow: str) -> None:
 
 def quiet(world: World) -> bool:
     try:
-        return world.services.tracking.queue()[0] == 0
+        return world.services.status.waiting() == 0
     except StorageUnavailable:
         return False

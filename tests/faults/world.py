@@ -185,7 +185,7 @@ class World:
         return not moved and not sent and self.at_rest()
 
     def at_rest(self) -> bool:
-        return not self.services.tracking.queue()[0] and self.cursor() == self.anvil.number()
+        return not self.services.status.waiting() and self.cursor() == self.anvil.number()
 
     def cursor(self) -> int:
         from provenance.store import projections
