@@ -14,7 +14,8 @@ import { isGood } from "../protocol/verdict.js";
 import { voucherId } from "../protocol/voucher-key.js";
 import { verify } from "../verification.js";
 
-const DEADLINE = 600; // seconds that the signed redemption may take
+const DEADLINE = 600; // seconds that the signed redemption may take, at least
+const SPREAD = 3600; // and up to so many more
 const TIER = "redeem-tier";
 const RETRIES = 20; // looks at a voucher that somebody else is just using
 const pin = { chainId: settings.chainId, registry: settings.registry, since: settings.since };
@@ -60,7 +61,7 @@ async function spend(found, shown, button) {
 /** Sends the signed redemption and waits for the tier → the operation. */
 async function accepted(found, shown, progress) {
   const { head, voucher } = found.evidence.chain;
-  const deadline = Math.max(Math.floor(Date.now() / 1000), head.timestamp) + DEADLINE;
+  const deadline = Math.max(Math.floor(Date.now() / 1000), head.timestamp) + DEADLINE + chance(SPREAD);
   const message = { batchId: shown.batchId, index: shown.index, redeemer: settings.address, nonce: voucher.nonce, deadline };
   const statement = signStatement(claimPrivateKey(shown.secret), settings, "Redeem", message);
   const request = operations.request("/v1/redemptions", { statement }, token);
@@ -71,6 +72,12 @@ async function accepted(found, shown, progress) {
   const report = ({ status, block }) => (progress.textContent = t(`operation.${status}`, { block }));
   return operations.follow(operation, report, tier.value);
 }
+
+/**
+ * A whole number below `limit`. Two tills of one redeemer that sign in the same second must sign two statements: the service
+ * would take equal ones for a repetition, and say yes to both.
+ */
+const chance = (limit) => Math.floor((crypto.getRandomValues(new Uint32Array(1))[0] / 2 ** 32) * limit);
 
 /** What the chain says now counts, not that the service said yes. */
 function done(found) {
