@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from typing import Any
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import encode
 from eth_utils.abi import function_abi_to_4byte_selector, get_abi_input_types, get_abi_output_types
 from eth_utils.address import to_checksum_address
 
+from provenance.chain.abi import decode
 from provenance.chain.artifact import errors, functions
 from provenance.chain.packing import pack
 from provenance.chain.records import (

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import event_abi_to_log_topic
 
+from provenance.chain.abi import decode
 from provenance.chain.artifact import artifact
 from provenance.chain.rpc import Log
 from provenance.core.encoding import Address, address_of, to_hex

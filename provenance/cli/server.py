@@ -26,6 +26,8 @@ from provenance.core.encoding import Address
 from provenance.errors import ChainMismatch
 from provenance.logs import configure as configure_logs
 from provenance.services.access import Access, Role
+from provenance.services.indexing import Indexing
+from provenance.services.submission import Submission
 
 DEMO_ACCOUNTS = 10
 
@@ -95,19 +97,27 @@ def build_app(found: Settings) -> Any:
 
 
 @click.command("worker")
-def worker_command() -> None:
+@click.option("--resume", is_flag=True, help="A person has looked at what halted the workers: let them go on, and exit.")
+def worker_command(resume: bool) -> None:
     """Index the chain and send what waits. Several may run: one of them sends."""
     configure_logs()
     found = settings()
     services = wiring.build_services(found, wiring.open_database(found))
-    steps: list[worker.Step] = [
-        wiring.build_indexing(services),
-        wiring.build_submission(services, wiring.open_relayer(found)),
-    ]
+    indexing, submission = wiring.build_indexing(services), wiring.build_submission(services, wiring.open_relayer(found))
+    if resume:
+        return lift_halt(indexing, submission)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    worker.run(steps, stop, beside=[wiring.build_delivering(services)])
+    worker.run([indexing, submission], stop, beside=[wiring.build_delivering(services)])
+    return None
+
+
+def lift_halt(indexing: Indexing, submission: Submission) -> None:
+    """For the workers that run, and those to come. Where nothing has changed they halt again."""
+    indexing.resume()
+    released = submission.resume()
+    click.echo(f"Lifted. {released} operations whose nonces were lost wait to be sent again.")
 
 
 @click.group("registry")

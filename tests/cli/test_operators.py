@@ -378,6 +378,19 @@ def test_a_worker_stops_when_it_is_told_to(shell, service, monkeypatch):
     assert len(handlers) == 2
 
 
+def test_a_halted_worker_goes_on_when_a_person_says_so(shell, service):
+    database = service.running.services.database
+    halted = ("SELECT halted FROM cursors", "SELECT max(halted) FROM senders")
+    with database.write() as session:
+        session.execute(text("UPDATE cursors SET halted = 'look at the chain'"))
+        session.execute(text("UPDATE senders SET halted = 'look at the key'"))
+        assert all(session.scalar(text(query)) for query in halted)
+    outcome = shell.run("worker", "--resume")
+    assert (outcome.code, outcome.out) == (0, "Lifted. 0 operations whose nonces were lost wait to be sent again.\n")
+    with database.read() as session:
+        assert [session.scalar(text(query)) for query in halted] == [None, None]
+
+
 # ---------------------------------------------------------------------------------------------- audit
 
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eth_abi.decoding import StringDecoder
+from eth_abi.encoding import TextStringEncoder
 from sqlalchemy import select
 from web3 import HTTPProvider, Web3
 
@@ -68,6 +70,9 @@ class Chain:
 
     def __init__(self, world: World) -> None:
         self._web3 = Web3(HTTPProvider(world.anvil.url, exception_retry_configuration=None))
+        self._web3.codec._registry.unregister("string")  # web3's way to bear strings that are no UTF-8
+        lenient = StringDecoder(handle_string_errors="replace")
+        self._web3.codec._registry.register("string", TextStringEncoder, lenient, label="string")
         self.contract = self._web3.eth.contract(address=world.registry, abi=artifact()["abi"])  # type: ignore[call-overload]
         names = [entry["name"] for entry in artifact()["abi"] if entry["type"] == "event"]
         found = [log for name in names for log in self.contract.events[name]().get_logs(from_block=0)]
