@@ -97,13 +97,18 @@ def build_app(found: Settings) -> Any:
 
 
 @click.command("worker")
-@click.option("--resume", is_flag=True, help="A person has looked at what halted the workers: let them go on, and exit.")
+@click.option(
+    "--resume", is_flag=True, help="A person has looked at what halted the workers: let them go on, and exit."
+)
 def worker_command(resume: bool) -> None:
     """Index the chain and send what waits. Several may run: one of them sends."""
     configure_logs()
     found = settings()
     services = wiring.build_services(found, wiring.open_database(found))
-    indexing, submission = wiring.build_indexing(services), wiring.build_submission(services, wiring.open_relayer(found))
+    indexing, submission = (
+        wiring.build_indexing(services),
+        wiring.build_submission(services, wiring.open_relayer(found)),
+    )
     if resume:
         return lift_halt(indexing, submission)
     stop = threading.Event()

@@ -13,7 +13,9 @@ ODD = {"no UTF-8": b"Co\xff\xfela", "NUL": b"Co\0\0la", "half a character": "可
 
 
 @pytest.mark.parametrize("name", ODD.values(), ids=ODD)
-def test_a_brand_with_an_odd_name_is_indexed_like_any_other(new_world: NewWorld, database_url: str, name: bytes) -> None:
+def test_a_brand_with_an_odd_name_is_indexed_like_any_other(
+    new_world: NewWorld, database_url: str, name: bytes
+) -> None:
     world = new_world(database_url)
     plain = calldata.encode_admit_brand(OTHER, "N" * len(name), "https://r.example", bytes(32))
     world.send(world.admin, plain.replace(b"N" * len(name), name))
