@@ -7,7 +7,7 @@ from typing import Any
 from eth_abi.codec import ABICodec
 from eth_abi.decoding import StringDecoder
 from eth_abi.encoding import TextStringEncoder
-from eth_abi.registry import BaseEquals, registry
+from eth_abi.registry import registry
 
 
 class _AnyString(StringDecoder):
@@ -19,9 +19,9 @@ class _AnyString(StringDecoder):
 
 
 def _codec() -> ABICodec:
-    ours = registry.copy()
+    ours = registry.copy()  # type: ignore[no-untyped-call]  # eth_abi's own
     ours.unregister("string")
-    ours.register(BaseEquals("string"), TextStringEncoder, _AnyString, label="string")
+    ours.register("string", TextStringEncoder, _AnyString, label="string")
     return ABICodec(ours)
 
 
