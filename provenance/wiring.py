@@ -88,7 +88,7 @@ def build_services(settings: Settings, database: Database, relayer: Address | No
         redemptions=Redemptions(database, domain, clock),
         revocations=Revocations(database, domain, clock),
         statistics=Statistics(database),
-        status=Status(database, registry.rpc, domain, relayer, clock),
+        status=Status(database, registry, domain, relayer, clock),
         tracking=Tracking(database),
         transfers=Transfers(database, domain, clock),
         verification=Verification(registry, domain),

@@ -65,6 +65,20 @@ def disagreement(rpc: Rpc, number: int, block_hash: bytes) -> str | None:
     return None
 
 
+def contradiction(registry: Registry, vouchers: Sequence[tuple[bytes, int]], number: int) -> str | None:
+    """Which of the other endpoints tells these vouchers otherwise at this block. One that does not answer says nothing."""
+    said = registry.vouchers(vouchers, number)
+    for other in registry.rpc.endpoints[1:]:
+        try:
+            found = Registry(other, registry.address).vouchers(vouchers, number)
+        except Undetermined:
+            continue
+        for (batch_id, index), ours, theirs in zip(vouchers, said, found, strict=True):
+            if ours != theirs:
+                return f"{other} tells voucher {batch_id.hex()}-{index} otherwise than {registry.rpc} at block {number}"
+    return None
+
+
 def headers(rpc: Rpc, first: int, last: int) -> list[Block]:
     """The blocks first … last of one branch: each is the next one's parent. Raises ChainUnavailable where they are not."""
     answers = rpc.batch(reads.block(number) for number in range(first, last + 1))

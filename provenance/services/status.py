@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import func, select
 
 from provenance.chain import reading
-from provenance.chain.rpc import Rpc
+from provenance.chain.registry import Registry
 from provenance.core.encoding import Address
+from provenance.core.ledger import EventKind
 from provenance.core.statements import Domain
 from provenance.errors import StorageUnavailable, Undetermined
 from provenance.store import projections, tables
@@ -28,6 +29,9 @@ MAX_AGE = 120
 WAITING = (tables.OperationStatus.ACCEPTED, tables.OperationStatus.SENT)
 _WAITING_COUNT = select(func.count()).select_from(tables.Operation).where(tables.Operation.status.in_(WAITING))
 _OLDEST = select(func.min(tables.Operation.created_at)).where(tables.Operation.status.in_(WAITING))
+_redeemed = select(tables.Event.batch_id, tables.Event.index).where(tables.Event.kind == EventKind.REDEEMED)
+_NEWEST = _redeemed.order_by(tables.Event.id.desc()).limit(50)
+"""The vouchers whose redeemed bits are compared between endpoints."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,15 @@ class Status:
     """`relayer` is None where this process knows no relayer."""
 
     def __init__(
-        self, database: Database, rpc: Rpc, domain: Domain, relayer: Address | None, clock: Callable[[], float]
+        self,
+        database: Database,
+        registry: Registry,
+        domain: Domain,
+        relayer: Address | None,
+        clock: Callable[[], float],
     ) -> None:
-        self._database, self._rpc, self._domain, self._relayer, self._clock = database, rpc, domain, relayer, clock
+        self._database, self._registry, self._domain = database, registry, domain
+        self._relayer, self._clock = relayer, clock
 
     def report(self) -> dict[str, Any]:
         """null for what could not be read."""
@@ -101,10 +111,21 @@ class Status:
         found += [f"fees are above the ceiling of signer {row.signer}" for row in senders if row.capped]
         with self._database.read() as session:
             oldest, cursor = session.scalar(_OLDEST), projections.cursor(session)
-        if cursor is not None and (why := reading.disagreement(self._rpc, cursor.number, cursor.hash)):
+            newest = [(row.batch_id, row.index) for row in session.execute(_NEWEST)]
+        if cursor is not None and (why := self._disagreement(cursor, newest)):
             found.append(f"endpoints disagree: {why}")
         age = self._clock() - oldest if oldest else 0
         return found + ([f"the oldest operation waits for {age:.0f} s"] if age > MAX_AGE else [])
+
+    def _disagreement(self, cursor: tables.Cursor, newest: list[tuple[bytes, int]]) -> str | None:
+        """About the block up to which is indexed, or about the vouchers that were redeemed last."""
+        if len(self._registry.rpc.endpoints) == 1:
+            return None
+        try:
+            why = reading.disagreement(self._registry.rpc, cursor.number, cursor.hash)
+            return why or reading.contradiction(self._registry, newest, cursor.number)
+        except Undetermined:
+            return None
 
     def gauges(self) -> dict[str, float]:
         """For /metrics; what could not be read is left out."""
@@ -157,10 +178,10 @@ class Status:
 
     def _chain(self) -> _Chain:
         try:
-            if self._rpc.chain_id() != self._domain.chain_id:
+            if self._registry.rpc.chain_id() != self._domain.chain_id:
                 return _Chain(None, None, f"the node serves another chain than {self._domain.chain_id}")
-            head = self._rpc.block_number()
-            balance = self._rpc.balance(self._relayer, "latest") if self._relayer else None
+            head = self._registry.rpc.block_number()
+            balance = self._registry.rpc.balance(self._relayer, "latest") if self._relayer else None
             return _Chain(head, balance, None)
         except Undetermined as error:
             return _Chain(None, None, error.detail)

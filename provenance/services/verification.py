@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from provenance.chain import reading
 from provenance.chain.events import decode_log
 from provenance.chain.registry import Registry
+from provenance.chain.wire import Block
 from provenance.core.certificate import Certificate
 from provenance.core.encoding import Address, to_hex
 from provenance.core.ledger import ChainEvent, EventKind
@@ -22,7 +24,7 @@ from provenance.core.verdict import (
     judge,
 )
 from provenance.core.voucher import VoucherId
-from provenance.errors import ChainMismatch, Undetermined
+from provenance.errors import ChainMismatch, ChainUnavailable, Undetermined
 
 _T = TypeVar("_T")
 HISTORY = (EventKind.TRANSFERRED, EventKind.REDEEMED, EventKind.REVOKED)
@@ -69,6 +71,7 @@ class Verification:
         registry.check_code(head.number)
         batch = registry.batch(voucher_id.batch_id, head.number)
         voucher = registry.voucher(voucher_id.batch_id, voucher_id.index, head.number)
+        _cross_check(registry, voucher_id, head)
         since = certificate.mint_block if isinstance(certificate, Certificate) else 0
         untouched = voucher is not None and voucher.state == "sealed"
         return ChainReading(
@@ -80,6 +83,14 @@ class Verification:
             history=() if untouched else _or_unread(lambda: _history(registry, voucher_id, since, head.number)),
             tier=_or_unread(lambda: _tier(registry, voucher_id, voucher)),
         )
+
+
+def _cross_check(registry: Registry, voucher_id: VoucherId, head: Block) -> None:
+    """Where several endpoints are configured and one says otherwise, nobody can tell which one lies."""
+    why = reading.disagreement(registry.rpc, head.number, head.hash)
+    why = why or reading.contradiction(registry, [(voucher_id.batch_id, voucher_id.index)], head.number)
+    if why:
+        raise ChainUnavailable(f"endpoints disagree: {why}")
 
 
 def _named(certificate: Certificate | Unread | None) -> Domain | None:

@@ -29,6 +29,7 @@ class Mode(StrEnum):
     WRONG_SHAPE = "wrong shape"
     WRONG_BLOCK = "wrong block"
     OTHER_HASH = "other hash"
+    OTHER_BITS = "other bits"
     EMPTY_CALL = "empty call"
     ERROR = "error"
     UNDERPRICED = "underpriced"
@@ -39,7 +40,7 @@ class Mode(StrEnum):
     LANDED_RESET = "landed, then reset"
 
 
-LIES = (Mode.EMPTY_CALL, Mode.EMPTY_LOGS, Mode.MISSING_LOG, Mode.OTHER_HASH)
+LIES = (Mode.EMPTY_CALL, Mode.EMPTY_LOGS, Mode.MISSING_LOG, Mode.OTHER_HASH, Mode.OTHER_BITS)
 NO_ANSWER = tuple(mode for mode in Mode if mode not in (Mode.PASS, Mode.UNDERPRICED, *LIES))
 """Modes in which nothing can be learnt."""
 
@@ -192,8 +193,19 @@ def _alter(mode: Mode, method: str, answer: dict[str, Any]) -> None:
         answer["result"] = "0x"
     elif mode is Mode.OTHER_HASH and isinstance(answer.get("result"), dict) and "parentHash" in answer["result"]:
         answer["result"]["hash"] = "0x" + "ab" * 32
+    elif mode is Mode.OTHER_BITS and method == "eth_call":
+        answer["result"] = _other_bits(answer["result"])
     elif mode in (Mode.EMPTY_LOGS, Mode.MISSING_LOG) and method == "eth_getLogs":
         answer["result"] = [] if mode is Mode.EMPTY_LOGS else answer["result"][:-1]
+
+
+def _other_bits(answer: str) -> str:
+    """The answer of `vouchersOf`, with the first voucher's state told wrongly. Others pass."""
+    words = [answer[start : start + 64] for start in range(2, len(answer), 64)]
+    if len(words) < 3 or int(words[0], 16) != 32 or len(words) != 2 + 8 * int(words[1], 16):
+        return answer
+    words[2] = f"{4 - int(words[2], 16):064x}"  # sealed for redeemed, redeemed for sealed
+    return "0x" + "".join(words)
 
 
 def wait_until(condition: Any, seconds: float, what: str) -> float:

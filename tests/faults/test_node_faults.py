@@ -8,6 +8,7 @@ import time
 import pytest
 
 from provenance import worker
+from provenance.core.voucher import VoucherId
 from provenance.errors import ChainUnavailable, ProvenanceError, Undetermined
 from provenance.services.indexing import Indexing
 from provenance.services.submission import Submission
@@ -121,6 +122,31 @@ def test_endpoints_that_disagree_stop_the_index_and_raise_the_alarm(
     world.settle()
     assert not world.services.status.alarms()
     assert check(world).included == 2
+
+
+@pytest.mark.parametrize("lie", [Mode.OTHER_HASH, Mode.OTHER_BITS])
+def test_endpoints_that_disagree_give_an_alarm_and_no_verdict(
+    new_world: NewWorld, anvil: Anvil, proxy: Proxy, lie: Mode
+) -> None:
+    world = new_world(rpc_urls=[anvil.url, proxy.url], rpc_timeout=1)
+    batch = world.mint(2)
+    world.redeem(batch, 0)
+    world.settle()
+
+    def verdicts() -> list[str]:
+        ids = [VoucherId(batch.batch_id, index) for index in (0, 1)]
+        known = [(voucher_id, world.services.catalogue.certificate(voucher_id)[0]) for voucher_id in ids]
+        return [world.services.verification.verify(voucher_id, None, own).verdict for voucher_id, own in known]
+
+    honest = verdicts()
+    assert honest == ["redeemed", "sealed"]
+    with proxy.doing(lie):
+        assert verdicts() == ["undetermined", "undetermined"]
+        assert any("disagree" in alarm for alarm in world.services.status.alarms())
+    with proxy.doing(Mode.RESET):  # one that is dead says nothing
+        assert verdicts() == honest
+        assert not world.services.status.alarms()
+    assert verdicts() == honest
 
 
 @pytest.mark.parametrize("manner", ["hung", "down"])
