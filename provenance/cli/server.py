@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -64,7 +65,7 @@ def own_port() -> Iterator[None]:
 
 
 @click.command("serve")
-@click.option("--workers", default=2, show_default=True, help="Processes; one for each core is a good number.")
+@click.option("--workers", default=os.cpu_count() or 2, show_default="one for each core", help="Processes.")
 @click.option("--threads", default=8, show_default=True, help="Threads in each.")
 def serve_command(workers: int, threads: int) -> None:
     """Run the API under gunicorn (HOST, PORT)."""

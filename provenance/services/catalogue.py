@@ -17,6 +17,7 @@ from provenance.core.voucher import State, VoucherId
 from provenance.errors import NotFound
 from provenance.store import projections
 from provenance.store.database import Database
+from provenance.store.lookup import Lookup
 from provenance.store.tables import Batch, BatchState, BrandState, Cursor, SealedContent, VoucherState
 from provenance.store.tiles import TreeReader
 
@@ -96,7 +97,7 @@ class Catalogue:
 
     def voucher(self, voucher_id: VoucherId) -> VoucherView:
         """One statement. Raises NotFound alike for an unknown batch and an index beyond its end."""
-        row = self._database.fetch(_VOUCHER, {"batch_id": voucher_id.batch_id, "index": voucher_id.index})
+        row = self._database.fetch(_ONE_VOUCHER, {"batch_id": voucher_id.batch_id, "index": voucher_id.index})
         if row is None or voucher_id.index >= row.size:
             raise NotFound(UNKNOWN, code="unknown_voucher")
         changed = row.block_number if row.block_number is not None else row.mint_block
@@ -198,6 +199,7 @@ def _label(name: str) -> str:
 
 _SHARED = ("brand", "supplier", "count", "expires_at")
 _VOUCHER, _MINTED = _voucher_query(), _minted_query()  # built once: building costs more than running
+_ONE_VOUCHER = Lookup(_VOUCHER)
 
 
 def _listing() -> Select[*tuple[Any, ...]]:

@@ -111,7 +111,7 @@ class Status:
         found += [f"fees are above the ceiling of signer {row.signer}" for row in senders if row.capped]
         with self._database.read() as session:
             oldest, cursor = session.scalar(_OLDEST), projections.cursor(session)
-            newest = [(row.batch_id, row.index) for row in session.execute(_NEWEST)]
+            newest = [(row[0] or b"", row[1] or 0) for row in session.execute(_NEWEST)]
         if cursor is not None and (why := self._disagreement(cursor, newest)):
             found.append(f"endpoints disagree: {why}")
         age = self._clock() - oldest if oldest else 0

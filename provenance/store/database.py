@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from provenance import failpoints
 from provenance.errors import StorageUnavailable
+from provenance.store.lookup import Lookup
 
 BUSY_TIMEOUT_MS = 15_000
+
+POOL = {"pool_size": 10, "max_overflow": 20}
+"""More connections are kept than gunicorn has threads: opening one costs more than a request."""
 
 
 class Database:
@@ -25,7 +29,6 @@ class Database:
         self.url = url
         sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(url) if sqlite else _postgres_engine(url)
-        self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = self.engine if sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @contextmanager
@@ -62,11 +65,15 @@ class Database:
                 failpoints.reach(f"{step}.before")
             failpoints.reach(f"{step}.after")
 
-    def fetch(self, statement: Executable, parameters: dict[str, Any]) -> Row[*tuple[Any, ...]] | None:
-        """The one row of one statement, or None. No session and no transaction: a statement is its own snapshot, and this is
-        the way of the routes that everybody asks."""
-        with _translated(), self._single.connect() as connection:
-            return connection.execute(statement, parameters).one_or_none()
+    def fetch(self, lookup: Lookup, parameters: dict[str, Any]) -> Any:
+        """The one row of a lookup, or None. No session: a statement is its own snapshot, and this is the way of the routes
+        that everybody asks."""
+        dialect = self.engine.dialect
+        try:
+            with _translated(), closing(self.engine.raw_connection()) as connection:
+                return lookup.run(dialect, connection, parameters)
+        except dialect.loaded_dbapi.OperationalError as error:
+            raise StorageUnavailable(f"the database did not answer: {error}; try again") from error
 
     def close(self) -> None:
         self.engine.dispose()
@@ -79,9 +86,10 @@ def _to_json(value: object) -> str:
 
 def _sqlite_engine(url: str) -> Engine:
     path = make_url(url).database
-    if path and path != ":memory:":
+    if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"check_same_thread": False}, json_serializer=_to_json)
+    pool = POOL if path else {}  # one in memory lives in one connection
+    engine = create_engine(url, connect_args={"check_same_thread": False}, json_serializer=_to_json, **pool)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -100,13 +108,12 @@ def _decode_leniently(text: bytes) -> str:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get("isolation_level") != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("write") else "BEGIN")
+    write = connection.get_execution_options().get("write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 def _postgres_engine(url: str) -> Engine:
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=_to_json)
+    return create_engine(url, pool_pre_ping=True, json_serializer=_to_json, **POOL)
 
 
 @contextmanager
