@@ -64,7 +64,7 @@ def _stored(tiles: Tiles, count: int, root: bytes, node: int) -> bytes:
         return leaf(index, address_of(row[:20]), row[20:])
     if node == 0:
         return root
-    level, number, offset = locate(node)
+    level, number, offset = locate(count, node)
     return tiles[level, number][offset : offset + NODE_BYTES]
 
 
@@ -72,7 +72,7 @@ def _blame(batch_id: bytes, count: int, node: int, bad: set[int], hashes: tuple[
     expected, found = to_hex(hashes[0]), to_hex(hashes[1])
     children = (2 * node + 1, 2 * node + 2)
     if node and merkle.parent(node) in bad:
-        level, number, _ = locate(node)
+        level, number, _ = locate(count, node)
         yield Difference(f"tiles {batch_id.hex()}/{level}/{number}", f"node {node} fits no neighbour", expected, found)
     elif bad.isdisjoint(children):
         leaves = [2 * count - 2 - child for child in children if child >= count - 1]

@@ -1,8 +1,9 @@
 """A batch's leaves and inner nodes as small rows, so that any proof takes a handful of primary-key reads.
 
-Level 0, number t: the public leaves 256·t … as they came (52 bytes each). Level 1 + d/8, number r: what lies under the
-heap node r at depth d (a multiple of 8), 8 levels deep: 2 nodes, then 4, … then 256; leaf hashes are left out, since they
-follow from level 0. That is 84 bytes a voucher.
+Level 0, number t: the public leaves 256·t … as they came (52 bytes each). The inner nodes are cut into bands of 8 depths,
+counted from the deepest leaf up, so that the uppermost band is the one that may be lower: many small rows cost more than
+their bytes. Level 1, 2, …, number r: what one band holds under the heap node r: 2 nodes, then 4, … up to 256; leaf hashes
+are left out, since they follow from level 0. That is 84 bytes a voucher.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ Heap = npt.NDArray[np.uint8]
 
 def cut(count: int, heap: Heap, leaves: memoryview) -> Iterator[tuple[int, int, bytes]]:
     """(level, number, body) of every tile. `leaves` are count × 52 bytes."""
-    inner = heap[: count - 1]
+    inner, bands = heap[: count - 1], _bands(count)
     for level, number, _ in sizes(count):
         if level:
-            yield level, number, b"".join(inner[rows].tobytes() for rows in _under(count, number))
+            nodes = _under(count, number, bands[level - 1][1])
+            yield level, number, b"".join(inner[rows].tobytes() for rows in nodes)
         else:
             start = number * LEAVES_PER_TILE * LEAF_BYTES
             yield level, number, bytes(leaves[start : start + LEAVES_PER_TILE * LEAF_BYTES])
@@ -46,29 +48,41 @@ def sizes(count: int) -> Iterator[tuple[int, int, int]]:
     """(level, number, bytes) of every tile that a tree of `count` leaves has."""
     for number, first in enumerate(range(0, count, LEAVES_PER_TILE)):
         yield 0, number, min(LEAVES_PER_TILE, count - first) * LEAF_BYTES
-    for depth in range(0, max(1, (count - 1).bit_length()), HEIGHT):
+    for level, (depth, height) in enumerate(_bands(count), start=1):
         for top in range((1 << depth) - 1, min((2 << depth) - 1, count - 1)):
-            nodes = sum(rows.stop - rows.start for rows in _under(count, top))
+            nodes = sum(rows.stop - rows.start for rows in _under(count, top, height))
             if nodes:
-                yield 1 + depth // HEIGHT, top, nodes * NODE_BYTES
+                yield level, top, nodes * NODE_BYTES
 
 
-def _under(count: int, top: int) -> Iterator[slice]:
-    """The inner nodes up to 8 levels below `top`, level by level."""
-    for down in range(1, HEIGHT + 1):
+def _bands(count: int) -> list[tuple[int, int]]:
+    """(depth of the tops, height) from the root down; the last one ends at the deepest leaf."""
+    deepest = max(1, (count - 1).bit_length())
+    first = _first_height(count)
+    return [(0, first), *((depth, HEIGHT) for depth in range(first, deepest, HEIGHT))]
+
+
+def _first_height(count: int) -> int:
+    return (max(1, (count - 1).bit_length()) - 1) % HEIGHT + 1
+
+
+def _under(count: int, top: int, height: int) -> Iterator[slice]:
+    """The inner nodes of a band below `top`, depth by depth."""
+    for down in range(1, height + 1):
         first = ((top + 1) << down) - 1
         if first >= count - 1:
             break
         yield slice(first, min(first + (1 << down), count - 1))
 
 
-def locate(node: int) -> tuple[int, int, int]:
+def locate(count: int, node: int) -> tuple[int, int, int]:
     """(level, number, byte offset) of an inner node other than the root."""
-    depth = (node + 1).bit_length() - 1
-    down = (depth - 1) % HEIGHT + 1
+    first, depth = _first_height(count), (node + 1).bit_length() - 1
+    below = max(0, -(-(depth - first) // HEIGHT))  # bands between the uppermost one's end and the node
+    down = depth - first - (below - 1) * HEIGHT if below else depth
     top = ((node + 1) >> down) - 1
     position = (1 << down) - 2 + node - (((top + 1) << down) - 1)
-    return 1 + (depth - down) // HEIGHT, top, position * NODE_BYTES
+    return 1 + below, top, position * NODE_BYTES
 
 
 class TreeReader:
@@ -95,13 +109,13 @@ class TreeReader:
         if node >= self._count - 1:
             index = 2 * self._count - 2 - node
             return leaf(index, *self.public_leaf(index))
-        level, number, offset = locate(node)
+        level, number, offset = locate(self._count, node)
         return self._tiles[level, number][offset : offset + NODE_BYTES]
 
     def _tile_of(self, node: int) -> TileKey:
         if node >= self._count - 1:
             return 0, (2 * self._count - 2 - node) // LEAVES_PER_TILE
-        return locate(node)[:2]
+        return locate(self._count, node)[:2]
 
     def _fetch(self, keys: set[TileKey]) -> None:
         wanted = sorted(keys - self._tiles.keys())
