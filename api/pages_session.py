@@ -61,6 +61,8 @@ def signed_in() -> Caller | None:
 
 def _admit() -> None:
     """Lets a page's own calls to the API act for the key that signed in. A key in the request itself goes first."""
+    if not session and request.method in SAFE:
+        return
     if "Authorization" in request.headers or request.endpoint == "static":
         return
     if request.blueprint in ("session", "pages") and request.method not in SAFE:

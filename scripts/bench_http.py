@@ -29,11 +29,11 @@ from provenance.store.migrate import upgrade
 from scripts.bench_server import DOMAIN, authorise, random_leaves, take_in
 
 CONNECTIONS = 8
-SETTINGS = [
+SETTINGS = [  # as `provenance serve` has them
     "--workers",
-    "2",
+    str(2 * (os.cpu_count() or 1)),
     "--threads",
-    "8",
+    "4",
     "--worker-class",
     "gthread",
     "--keep-alive",

@@ -65,8 +65,8 @@ def own_port() -> Iterator[None]:
 
 
 @click.command("serve")
-@click.option("--workers", default=os.cpu_count() or 2, show_default="one for each core", help="Processes.")
-@click.option("--threads", default=8, show_default=True, help="Threads in each.")
+@click.option("--workers", default=2 * (os.cpu_count() or 1), show_default="two for each core", help="Processes.")
+@click.option("--threads", default=4, show_default=True, help="Threads in each.")
 def serve_command(workers: int, threads: int) -> None:
     """Run the API under gunicorn (HOST, PORT)."""
     from gunicorn.app.base import BaseApplication
