@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import Table, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from provenance.core.statements import SignedStatement
 from provenance.errors import Conflict
 from provenance.store.tables import Operation, OperationStatus
+
+_OPERATIONS = cast(Table, Operation.__table__)
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,13 @@ def enqueue(session: Session, request: Request) -> Operation:
 
     A crash before the caller's commit leaves nothing; after it the operation will be carried out or refused.
     """
-    known = find(session, request.digest)
-    if known is not None:
-        return known
-    operation = Operation(id=secrets.token_hex(16), status=OperationStatus.ACCEPTED, **_columns(request))
+    columns = {"id": secrets.token_hex(16), "status": OperationStatus.ACCEPTED, **_columns(request)}
     try:
         with session.begin_nested():
-            session.add(operation)
+            session.connection().execute(insert(_OPERATIONS), columns)
     except IntegrityError as error:
         return _after_collision(session, request, error)
-    return operation
+    return Operation(**columns)
 
 
 def _columns(request: Request) -> dict[str, Any]:

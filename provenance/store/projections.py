@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from typing import Any
+
+from sqlalchemy import BindParameter, LargeBinary, Select, and_, bindparam, func, select, type_coerce
 from sqlalchemy.orm import Session
 
-from provenance.core.encoding import Address
+from provenance.core.encoding import Address, address_of
+from provenance.core.fingerprint import LEAF_BYTES
 from provenance.core.ledger import VoucherLine
 from provenance.core.rules import OpFacts
 from provenance.core.voucher import State
 from provenance.errors import NotFound
-from provenance.store.tables import Batch, BatchState, Block, BrandState, Cursor, RedeemerState, VoucherState
-from provenance.store.tiles import TreeReader
+from provenance.store.tables import Batch, BatchState, Block, BrandState, Cursor, RedeemerState, Tile, VoucherState
+from provenance.store.tiles import LEAVES_PER_TILE, TreeReader
 
 
 def cursor(session: Session) -> Cursor | None:
@@ -57,27 +60,41 @@ def tree(session: Session, batch_id: bytes) -> TreeReader:
 
 
 def op_facts(session: Session, batch_id: bytes, index: int, redeemer: Address | None, now: int) -> OpFacts:
-    """What core.rules needs about one voucher. `now` is the wall clock; the chain's wins where it is ahead."""
-    batch = session.get(BatchState, batch_id)
-    at = cursor(session)
-    now = max(now, at.timestamp if at else 0)
-    if batch is None:
+    """What core.rules needs about one voucher, in one statement. `now` is the wall clock; the chain's wins if it is ahead."""
+    number, place = divmod(index, LEAVES_PER_TILE)
+    leaf = {"number": number, "start": place * LEAF_BYTES + 1}
+    row = session.execute(_FACTS, {"batch_id": batch_id, "index": index, "redeemer": redeemer, **leaf}).one_or_none()
+    if row is None:
         return OpFacts(False, 0, 0, False, False, 0, VoucherLine(), None, now)
-    kept = session.get(Batch, batch_id)
-    within = kept is not None and kept.visible and index < batch.count
-    claim = TreeReader(session, batch_id, batch.count).public_leaf(index)[0] if within else None
-    brand = session.get(BrandState, batch.brand)
-    until = session.scalar(
-        select(RedeemerState.until).where(RedeemerState.brand == batch.brand, RedeemerState.redeemer == redeemer)
-    )
+    holder = Address(row.holder) if row.holder else None
     return OpFacts(
         known=True,
-        count=batch.count,
-        expires_at=batch.expires_at,
-        suspended=batch.suspended,
-        brand_admitted=bool(brand and brand.admitted),
-        redeemer_until=until or 0,
-        line=line(session, batch_id, index),
-        claim_address=claim,
-        now=now,
+        count=row.size,
+        expires_at=row.expires_at,
+        suspended=row.suspended,
+        brand_admitted=bool(row.admitted),
+        redeemer_until=row.until or 0,
+        line=VoucherLine(State(row.state), holder, row.nonce) if row.state else VoucherLine(),
+        claim_address=address_of(row.claim_address) if row.claim_address and index < row.size else None,
+        now=max(now, row.timestamp or 0),
     )
+
+
+def _facts_query() -> Select[*tuple[Any, ...]]:
+    """Everything hangs on the minted batch: without it there is no row."""
+    index: BindParameter[int] = bindparam("index")
+    claim_address = type_coerce(func.substr(Tile.body, bindparam("start"), 20), LargeBinary).label("claim_address")
+    batch = (BatchState.count.label("size"), BatchState.expires_at, BatchState.suspended)
+    voucher = (VoucherState.state, VoucherState.holder, VoucherState.nonce, claim_address)
+    kept = and_(Batch.batch_id == BatchState.batch_id, Batch.visible)
+    leaf = and_(Tile.batch_id == Batch.batch_id, Tile.level == 0, Tile.number == bindparam("number"))
+    redeemer = and_(RedeemerState.brand == BatchState.brand, RedeemerState.redeemer == bindparam("redeemer"))
+    own = and_(VoucherState.batch_id == BatchState.batch_id, VoucherState.index == index)
+    facts = select(*batch, *voucher, BrandState.admitted, RedeemerState.until, Cursor.timestamp)
+    parties = facts.select_from(BatchState).outerjoin(BrandState, BrandState.brand == BatchState.brand)
+    leaves = parties.outerjoin(RedeemerState, redeemer).outerjoin(Batch, kept).outerjoin(Tile, leaf)
+    joined = leaves.outerjoin(VoucherState, own).outerjoin(Cursor, Cursor.id == 1)
+    return joined.where(BatchState.batch_id == bindparam("batch_id"))
+
+
+_FACTS = _facts_query()  # built once: building costs more than running

@@ -62,15 +62,17 @@ def _settle(session: Session, executed: dict[Key, ChainEvent]) -> None:
     rivals: dict[Key, list[Operation]] = defaultdict(list)
     for operation in _on(session, list(executed)):
         rivals[operation.batch_id, operation.index or 0, operation.nonce or 0].append(operation)
+    winners = {}
     for key, operations in rivals.items():
         event = executed[key]
-        winner = next((operation for operation in operations if _names(event, operation)), None)
+        winners[key] = next((operation for operation in operations if _names(event, operation)), None)
         for operation in operations:
-            if operation is not winner and operation.status != OperationStatus.REFUSED:
+            if operation is not winners[key] and operation.status != OperationStatus.REFUSED:
                 _lose(operation, event)
-        session.flush()  # the reservation is free before the winner takes it
+    session.flush()  # the reservations are free before the winners take them
+    for key, winner in winners.items():
         if winner is not None:
-            _win(winner, event)
+            _win(winner, executed[key])
     session.flush()
 
 

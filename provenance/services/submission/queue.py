@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eth_abi.exceptions import DecodingError
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from provenance.chain.calldata import Op, decode_execute_result, encode_execute
@@ -44,7 +44,8 @@ class Payload:
 
 def choose(session: Session, limit: int) -> list[Operation]:
     """The oldest operations that can share a transaction: up to `limit` transfers and redemptions, or one of the others."""
-    ready = select(Operation).where(Operation.status == OperationStatus.ACCEPTED, ~exists().where(_stands_in_the_way()))
+    free = (~exists().where(Operation.batch_id == _Earlier.batch_id, *way) for way in _WAYS)
+    ready = select(Operation).where(Operation.status == OperationStatus.ACCEPTED, *free)
     oldest = list(session.scalars(ready.order_by(Operation.created_at, Operation.id).limit(limit)))
     if not oldest or oldest[0].kind not in calls.OPS:
         return oldest[:1]
@@ -53,21 +54,25 @@ def choose(session: Session, limit: int) -> list[Operation]:
 
 _Earlier = aliased(Operation)
 
-
-def _stands_in_the_way() -> ColumnElement[bool]:
-    """An operation on which this one builds and which a reorg has put back into the queue: until it has happened again,
-    simulating this one would refuse it for no fault of its own."""
-    same_voucher = and_(_Earlier.index == Operation.index, _Earlier.nonce < Operation.nonce)
-    mint = and_(_Earlier.kind == "mint", Operation.kind != "mint")
-    same_again = and_(
-        _Earlier.kind == Operation.kind, Operation.index.is_(None), _Earlier.status == OperationStatus.SENT
-    )
-    return and_(
-        _Earlier.batch_id == Operation.batch_id,
-        _Earlier.id != Operation.id,
+_WAYS: tuple[tuple[ColumnElement[bool], ...], ...] = (
+    (_Earlier.index == Operation.index, _Earlier.nonce < Operation.nonce, _Earlier.status.in_(UNSETTLED)),
+    (
+        _Earlier.index.is_(None),
+        Operation.kind != "mint",
+        _Earlier.kind == "mint",
         _Earlier.status.in_(UNSETTLED),
-        or_(same_voucher, mint, same_again),
-    )
+    ),
+    (
+        _Earlier.index.is_(None),
+        Operation.index.is_(None),
+        _Earlier.kind == Operation.kind,
+        _Earlier.status == OperationStatus.SENT,
+        _Earlier.id != Operation.id,
+    ),
+)
+"""How an earlier operation stands in the way: this one builds on it, and a reorg has put it back into the queue. Until it has
+happened again, simulating this one would refuse it for no fault of its own. Each is a search of its own in the index of
+vouchers, or a long history of one batch would be read again and again."""
 
 
 class Queue:
