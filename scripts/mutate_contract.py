@@ -47,6 +47,8 @@ def killer(artifact: Path) -> str | None:
         seen = subprocess.run(command, cwd=build.ROOT, env=environment, capture_output=True, text=True).stdout
         if found := re.search(r"\[FAIL(?:: (.*?))?\].*?(\w+)\(", seen):
             return f"forge {found[2]}: {found[1]}"
+        if found := re.search(r"(\w+)\(\) \(runs: .*?[1-9]\d* failing", seen, re.DOTALL):  # the reason fills many lines
+            return f"forge {found[1]}"
         if "[PASS]" not in seen:
             raise SystemExit(f"forge did not run: {seen[-400:]}")
     tests = ["tests/contract", "--ignore=tests/contract/test_deployment.py"]  # it knows the artifact's code

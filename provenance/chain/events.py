@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -37,7 +38,7 @@ ACTOR = {
 @dataclass(frozen=True)
 class _Shape:
     kind: EventKind
-    indexed: tuple[tuple[str, str], ...]  # (type, name), in topic order
+    indexed: tuple[tuple[Callable[[bytes], Any], str], ...]  # (how to read it, name), in topic order
     names: tuple[str, ...]
     types: tuple[str, ...]
 
@@ -61,7 +62,9 @@ def decode_log(log: Log, timestamp: int) -> ChainEvent | None:
         batch_id=values.pop("batch_id", None),
         index=values.pop("index", None),
         actor=values.pop("actor", None),
-        fields={name: to_hex(value) if isinstance(value, bytes) else value for name, value in values.items()},
+        fields={name: to_hex(value) if isinstance(value, bytes) else value for name, value in values.items()}
+        if values
+        else {},
     )
 
 
@@ -71,16 +74,21 @@ def topic(kind: EventKind) -> bytes:
 
 
 def _values(shape: _Shape, log: Log) -> dict[str, Any]:
-    values = {name: _indexed(type_, word) for (type_, name), word in zip(shape.indexed, log.topics[1:], strict=True)}
+    words = zip(shape.indexed, log.topics[1:], strict=True)
+    values = {name: take(word) for (take, name), word in words}
     if shape.types:
         values |= zip(shape.names, decode(shape.types, log.data), strict=True)
     return values
 
 
-def _indexed(type_: str, word: bytes) -> Any:
+def _taker(type_: str) -> Callable[[bytes], Any]:
+    """How an indexed argument of this type is read from its 32-byte topic."""
     if type_ == "address":
-        return _address(word[12:])
-    return word[: int(type_[5:])] if type_.startswith("bytes") else int.from_bytes(word, "big")
+        return lambda word: _address(word[12:])
+    if type_.startswith("bytes"):
+        size = int(type_[5:])
+        return lambda word: word[:size]
+    return lambda word: int.from_bytes(word, "big")
 
 
 @lru_cache(maxsize=65536)
@@ -103,7 +111,9 @@ def _shape(entry: Any) -> _Shape:
     plain = [argument for argument in entry["inputs"] if not argument["indexed"]]
     return _Shape(
         kind=EventKind(_snake(entry["name"])),
-        indexed=tuple((argument["type"], name(argument)) for argument in entry["inputs"] if argument["indexed"]),
+        indexed=tuple(
+            (_taker(argument["type"]), name(argument)) for argument in entry["inputs"] if argument["indexed"]
+        ),
         names=tuple(name(argument) for argument in plain),
         types=tuple(argument["type"] for argument in plain),
     )

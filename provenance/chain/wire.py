@@ -7,10 +7,10 @@ addresses checksummed strings, times Unix seconds, fees wei.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from provenance.core.encoding import Address, address_of
 
@@ -88,10 +88,15 @@ class FeeHistory:
     rewards: tuple[tuple[int, ...], ...]
 
 
-def quantity(value: object) -> int:
+@lru_cache(maxsize=4096)  # block numbers and log indices come by the hundred
+def _integer(value: object) -> int:
     if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
         raise Malformed("not a quantity")
     return int(value, 16)
+
+
+def quantity(value: object) -> int:
+    return _hashable(_integer, value)
 
 
 def data(value: object) -> bytes:
@@ -113,8 +118,20 @@ def sized(value: object, size: int) -> bytes:
     return decoded
 
 
-def hash32(value: object) -> bytes:
+@lru_cache(maxsize=4096)  # most topics, and the hashes beside them, are those of the log before
+def _word(value: object) -> bytes:
     return sized(value, 32)
+
+
+def hash32(value: object) -> bytes:
+    return _hashable(_word, value)
+
+
+def _hashable(decode: Callable[[object], _T], value: object) -> _T:
+    """Lists and objects cannot be looked up in a cache, nor are they ever right."""
+    if not isinstance(value, str):
+        raise Malformed("not a string of hex digits")
+    return decode(value)
 
 
 def bloom(value: object) -> bytes:
@@ -175,8 +192,22 @@ class Fields:
         except Malformed as e:
             raise Malformed(f"{name}: {e}" if name in self._value else f"{name} is missing") from None
 
+    def all(self, wanted: Iterable[tuple[str, Callable[[object], Any]]]) -> list[Any]:
+        """Like `get` for each; of logs there may be a hundred thousand."""
+        values, taken = self._value, []
+        for name, decode in wanted:
+            try:
+                taken.append(decode(values.get(name)))
+            except Malformed:
+                self.get(name, decode)  # says which one
+                raise
+        return taken
+
     def has(self, name: str) -> bool:
         return self._value.get(name) is not None
+
+    def is_true(self, name: str) -> bool:
+        return self._value.get(name) is True
 
 
 def block(value: object) -> Block:
@@ -193,20 +224,23 @@ def block(value: object) -> Block:
     )
 
 
+_LOG = (
+    ("address", address),
+    ("topics", items(hash32)),
+    ("data", data),
+    ("blockNumber", quantity),
+    ("blockHash", hash32),
+    ("transactionHash", hash32),
+    ("transactionIndex", quantity),
+    ("logIndex", quantity),
+)
+
+
 def log(value: object) -> Log:
     fields = Fields(value)
-    if fields.get("removed", lambda removed: removed) is True:
+    if fields.is_true("removed"):
         raise Malformed("a removed log is not part of the chain")
-    return Log(
-        address=fields.get("address", address),
-        topics=fields.get("topics", items(hash32)),
-        data=fields.get("data", data),
-        block_number=fields.get("blockNumber", quantity),
-        block_hash=fields.get("blockHash", hash32),
-        transaction_hash=fields.get("transactionHash", hash32),
-        transaction_index=fields.get("transactionIndex", quantity),
-        log_index=fields.get("logIndex", quantity),
-    )
+    return Log(*fields.all(_LOG))
 
 
 def receipt(value: object) -> Receipt:

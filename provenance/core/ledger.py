@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -60,16 +60,15 @@ class VoucherLine:
         """The next state. The registry emits no event that its own rules forbid, so nothing is checked again here."""
         if event.kind is EventKind.TRANSFERRED:
             return VoucherLine(State.HELD, event.actor, self.nonce + 1)
-        if event.kind is EventKind.REDEEMED:
-            return replace(self, state=State.REDEEMED)
-        if event.kind is EventKind.REVOKED:
-            return replace(self, state=State.REVOKED)
-        return self
+        state = _ENDS.get(event.kind)
+        return VoucherLine(state, self.holder, self.nonce) if state else self
 
 
-def fold_voucher(events: Iterable[ChainEvent]) -> VoucherLine:
-    """All events of one voucher in chain order."""
-    line = VoucherLine()
+_ENDS = {EventKind.REDEEMED: State.REDEEMED, EventKind.REVOKED: State.REVOKED}
+
+
+def fold_voucher(events: Iterable[ChainEvent], line: VoucherLine = VoucherLine()) -> VoucherLine:
+    """Events of one voucher in chain order, after those that have made `line`."""
     for event in events:
         line = line.after(event)
     return line

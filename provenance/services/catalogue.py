@@ -16,8 +16,8 @@ from provenance.core.statements import Domain
 from provenance.core.voucher import State, VoucherId
 from provenance.errors import NotFound
 from provenance.store import projections
+from provenance.store.compiled import Lookup
 from provenance.store.database import Database
-from provenance.store.lookup import Lookup
 from provenance.store.tables import Batch, BatchState, BrandState, Cursor, SealedContent, VoucherState
 from provenance.store.tiles import TreeReader
 

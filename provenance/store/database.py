@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from provenance import failpoints
 from provenance.errors import StorageUnavailable
-from provenance.store.lookup import Lookup
+from provenance.store.compiled import Lookup
 
 BUSY_TIMEOUT_MS = 15_000
 

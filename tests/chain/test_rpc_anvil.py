@@ -129,7 +129,7 @@ def test_both_nodes_tell_the_same_story(rpc: Rpc) -> None:
 
 
 def test_both_nodes_refuse_the_same_transactions(rpc: Rpc) -> None:
-    send(rpc, STRANGER, value=1)
+    receipt(rpc, send(rpc, STRANGER, value=1))  # anvil answers before it mines
     assert "nonce too low" in refusal(rpc, nonce=0)
     assert "insufficient funds" in refusal(rpc, value=10**30)
     assert "intrinsic gas too low" in refusal(rpc, gas=20_000)

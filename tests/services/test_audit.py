@@ -110,7 +110,7 @@ def test_a_count_that_no_tree_has_is_named_quickly(town, lively, tampering, coun
     assert f"batches {lively.batch_id.hex()}" in rows_named(town)
 
 
-@pytest.mark.parametrize(("level", "number"), [(0, 0), (0, 2), (1, 0), (2, 255), (2, 300)])
+@pytest.mark.parametrize(("level", "number"), [(0, 0), (0, 2), (1, 0), (2, 3), (2, 6)])
 def test_one_flipped_bit_of_a_tile_names_the_tile(town, lively, tampering, level, number):
     where = f"batch_id = x'{lively.batch_id.hex()}' AND level = {level} AND number = {number}"
     tampering.change("tiles", "body", where, flipped(77, 0x10))

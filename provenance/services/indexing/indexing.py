@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 RANGE = 2_000
 """Blocks in one log query while catching up; halved where the node finds it too much, and grown again."""
 
+MANY_LOGS = 20_000
+"""In one step; with more the next range is smaller, so that memory and the time of one commit stay bounded."""
+
 BEHIND_SECONDS = 5.0
 """How long a node whose head is an ancestor of ours counts as lagging, before the chain counts as shortened."""
 
@@ -157,7 +160,8 @@ class Indexing:
         except Undetermined:
             self._range = max(1, self._range // 2)
             raise
-        self._range = min(self._most, self._range * 2)
+        crowded = len(logs) > MANY_LOGS
+        self._range = max(1, len(blocks) // 2) if crowded else min(self._most, self._range * 2)
         self._commit(cursor, _decode(logs, blocks), blocks, seen)
         return True
 
