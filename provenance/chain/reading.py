@@ -140,11 +140,13 @@ def _every_log(block_hash: bytes) -> Read[list[Log]]:
 
 def bloom(logs: Iterable[Log]) -> int:
     """What these logs put into a header's logsBloom, as a big-endian integer of 2048 bits."""
-    filled = 0
+    values: set[bytes] = set()
     for entry in logs:
-        filled |= _bits(address_bytes(entry.address))
-        for topic in entry.topics:
-            filled |= _bits(topic)
+        values.add(address_bytes(entry.address))
+        values.update(entry.topics)
+    filled = 0
+    for value in values:
+        filled |= _bits(value)
     return filled
 
 

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from provenance.chain import reading
-from provenance.chain.events import decode_log
 from provenance.chain.reading import Glance
 from provenance.chain.registry import Registry
-from provenance.chain.wire import Block, Log
-from provenance.core.ledger import ChainEvent
+from provenance.chain.wire import Block
 from provenance.core.reorg import Standing, fork_point, standing
-from provenance.errors import ChainMismatch, ChainUnavailable, Halted, Undetermined
+from provenance.errors import ChainMismatch, ChainUnavailable, Halted
 from provenance.services.indexing import confirming
+from provenance.services.indexing.fetching import RANGE, Fetching, Span
 from provenance.services.indexing.pinning import CHAIN_REPLACED, Pinning
 from provenance.store import deliveries, projections, projector, tables
 from provenance.store.database import Database
 from provenance.store.tables import Cursor
 
 log = structlog.get_logger(__name__)
-
-RANGE = 2_000
-"""Blocks in one log query while catching up; halved where the node finds it too much, and grown again."""
-
-MANY_LOGS = 20_000
-"""In one step; with more the next range is smaller, so that memory and the time of one commit stay bounded."""
 
 BEHIND_SECONDS = 5.0
 """How long a node whose head is an ancestor of ours counts as lagging, before the chain counts as shortened."""
@@ -49,7 +42,7 @@ class Indexing:
         self._database, self._registry, self._rpc = database, registry, registry.rpc
         self._pinning = Pinning(database, registry, chain_id)
         self._chain_id, self._clock, self._behind_seconds = chain_id, clock, behind_seconds
-        self._most, self._range, self._pinned = most_blocks, most_blocks, False
+        self._fetching, self._pinned = Fetching(registry, most_blocks), False
         self._behind_since: float | None = None
 
     def tick(self) -> bool:
@@ -132,6 +125,9 @@ class Indexing:
             session.execute(update(Cursor).values(halted=f"{reason}. See docs/operations.md, halted"))
         return Halted(reason)
 
+    def close(self) -> None:
+        self._fetching.close()
+
     def resume(self) -> None:
         """A person has looked: go on, or halt again where nothing has changed."""
         with self._database.write("indexing.resume") as session:
@@ -148,26 +144,17 @@ class Indexing:
     # ------------------------------------------------------------------------------------------ walking
 
     def _walk(self, cursor: Cursor, seen: Glance) -> bool:
-        """The next blocks, each by its parent's hash: as many as the node bears, or the one that is new."""
-        last = min(cursor.number + self._range, seen.head.number)
-        try:
-            blocks = reading.headers(self._rpc, cursor.number + 1, last)
-            if blocks[0].parent_hash != cursor.hash:
-                return False  # a reorg is going on: the next step sees it
-            if why := reading.disagreement(self._rpc, last, blocks[-1].hash):
-                raise ChainUnavailable(f"nothing is indexed while endpoints disagree: {why}")
-            logs = reading.logs_of(self._registry, blocks)
-        except Undetermined:
-            self._range = max(1, self._range // 2)
-            raise
-        crowded = len(logs) > MANY_LOGS
-        self._range = max(1, len(blocks) // 2) if crowded else min(self._most, self._range * 2)
-        self._commit(cursor, _decode(logs, blocks), blocks, seen)
+        """The next blocks, each by its parent's hash."""
+        span = self._fetching.span(cursor.number + 1, seen.head.number)
+        if span.blocks[0].parent_hash != cursor.hash:
+            self._fetching.forget()
+            return False  # a reorg is going on: the next step sees it
+        self._commit(cursor, span, seen)
         return True
 
-    def _commit(self, cursor: Cursor, events: Sequence[ChainEvent], blocks: Sequence[Block], seen: Glance) -> None:
+    def _commit(self, cursor: Cursor, span: Span, seen: Glance) -> None:
         """Blocks, events, projections, operations and cursor together. A crash before: the same step again."""
-        tiers = _tiers(cursor, seen)
+        tiers, blocks, events = _tiers(cursor, seen), span.blocks, span.events
         kept = [_row(block) for block in blocks if block.number >= tiers["finalized"] or block is blocks[-1]]
         with self._database.write("indexing.commit") as session:
             if not _move(session, cursor, kept[-1]):
@@ -208,8 +195,3 @@ def _move(session: Session, cursor: Cursor, to: tables.Block) -> bool:
     guard = (Cursor.number == cursor.number, Cursor.hash == cursor.hash)
     place = {"number": to.number, "hash": to.hash, "timestamp": to.timestamp}
     return session.scalar(update(Cursor).where(*guard).values(place).returning(Cursor.id)) is not None
-
-
-def _decode(logs: Sequence[Log], blocks: Sequence[Block]) -> list[ChainEvent]:
-    times = {block.hash: block.timestamp for block in blocks}
-    return [event for entry in logs if (event := decode_log(entry, times[entry.block_hash]))]

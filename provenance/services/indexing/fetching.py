@@ -1,0 +1,86 @@
+"""The blocks of the next step with their events. While one step is being written, the next one is read already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from provenance.chain import reading
+from provenance.chain.events import decode_log
+from provenance.chain.registry import Registry
+from provenance.chain.wire import Block, Log
+from provenance.core.ledger import ChainEvent
+from provenance.errors import ChainUnavailable, Undetermined
+
+RANGE = 2_000
+"""Blocks in one log query while catching up; halved where the node finds it too much, and grown again."""
+
+FIRST_RANGE = 16
+"""Nobody knows yet how much happens in a block of this chain."""
+
+MANY_EVENTS = 10_000
+"""In one step; with more the next range is smaller, so that memory and the time of one commit stay bounded."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Consecutive blocks of one branch, and the registry's events in them."""
+
+    blocks: Sequence[Block]
+    events: Sequence[ChainEvent]
+
+
+class Fetching:
+    def __init__(self, registry: Registry, most_blocks: int) -> None:
+        self._registry, self._most, self._range = registry, most_blocks, min(FIRST_RANGE, most_blocks)
+        self._reader = ThreadPoolExecutor(1, "indexing-ahead")
+        self._ahead: tuple[int, Future[Span]] | None = None
+
+    def span(self, first: int, head: int) -> Span:
+        """From block `first` on: as many as the node bears. What was read ahead may be of a branch that is gone: the caller
+        compares the first block's parent. Raises Undetermined; then the next try asks for less."""
+        try:
+            found = self._take(first, head)
+        except Undetermined:
+            self._range = max(1, self._range // 2)
+            raise
+        self._adapt(found)
+        if found.blocks[-1].number < head:
+            after = found.blocks[-1].number + 1
+            self._ahead = after, self._reader.submit(self._read, after, self._last(after, head))
+        return found
+
+    def forget(self) -> None:
+        """The chain has turned: what was read ahead is worthless."""
+        self._ahead = None
+
+    def close(self) -> None:
+        self._reader.shutdown(cancel_futures=True)
+
+    def _take(self, first: int, head: int) -> Span:
+        ahead, self._ahead = self._ahead, None
+        if ahead and ahead[0] == first:
+            return ahead[1].result()
+        return self._read(first, self._last(first, head))
+
+    def _last(self, first: int, head: int) -> int:
+        return min(first + self._range - 1, head)
+
+    def _adapt(self, found: Span) -> None:
+        if len(found.events) > MANY_EVENTS:
+            self._range = max(1, len(found.blocks) // 2)
+        elif len(found.events) < MANY_EVENTS // 2:
+            self._range = min(self._most, self._range * 2)
+
+    def _read(self, first: int, last: int) -> Span:
+        rpc = self._registry.rpc
+        blocks = reading.headers(rpc, first, last)
+        if why := reading.disagreement(rpc, last, blocks[-1].hash):
+            raise ChainUnavailable(f"nothing is indexed while endpoints disagree: {why}")
+        return Span(blocks, _decode(reading.logs_of(self._registry, blocks), blocks))
+
+
+def _decode(logs: Sequence[Log], blocks: Sequence[Block]) -> list[ChainEvent]:
+    times = {block.hash: block.timestamp for block in blocks}
+    return [event for entry in logs if (event := decode_log(entry, times[entry.block_hash]))]
