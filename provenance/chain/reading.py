@@ -6,6 +6,7 @@ holds every log's address and topics (Yellow Paper, 4.3.1): logs that do not fil
 
 from __future__ import annotations
 
+import struct
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -156,8 +157,11 @@ def holds(logs_bloom: bytes, value: bytes) -> bool:
     return int.from_bytes(logs_bloom, "big") & bits == bits
 
 
+_THREE_WORDS = struct.Struct(">3H")
+
+
 @lru_cache(maxsize=1 << 16)
 def _bits(value: bytes) -> int:
     """Three bits, by the low 11 bits of the first three 16-bit words of the keccak (Yellow Paper, 4.3.1)."""
-    digest = keccak(value)
-    return sum({1 << (int.from_bytes(digest[i : i + 2], "big") & 2047) for i in (0, 2, 4)})
+    first, second, third = _THREE_WORDS.unpack_from(keccak(value))
+    return 1 << (first & 2047) | 1 << (second & 2047) | 1 << (third & 2047)
