@@ -163,5 +163,5 @@ _THREE_WORDS = struct.Struct(">3H")
 @lru_cache(maxsize=1 << 16)
 def _bits(value: bytes) -> int:
     """Three bits, by the low 11 bits of the first three 16-bit words of the keccak (Yellow Paper, 4.3.1)."""
-    first, second, third = _THREE_WORDS.unpack_from(keccak(value))
+    first, second, third = map(int, _THREE_WORDS.unpack_from(keccak(value)))
     return 1 << (first & 2047) | 1 << (second & 2047) | 1 << (third & 2047)
