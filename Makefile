@@ -36,6 +36,7 @@ bench: $(VENV)/.dev ## every figure, as ratios side by side (long)
 	$(BIN)/python -m scripts.bench_server --postgres
 	$(BIN)/python -m scripts.bench_http
 	$(BIN)/python -m scripts.bench_pages
+	$(BIN)/python -m scripts.bench_submission
 
 lock: ## pin every dependency again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet pyproject.toml --group build -o requirements.lock
@@ -43,5 +44,5 @@ lock: ## pin every dependency again (needs uv)
 
 -include contracts/contracts.mk api/web/web.mk tests/faults/faults.mk
 
-clean: ## remove what the other targets made
-	rm -rf $(VENV) contracts/node_modules api/web/node_modules api/web/dist var dist test-artifacts
+clean: ## remove environments and builds (var/ stays: it holds keys, chain and database)
+	rm -rf $(VENV) contracts/node_modules api/web/node_modules api/web/dist dist test-artifacts

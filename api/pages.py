@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from urllib.parse import quote
 
 from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, send_from_directory
 
@@ -26,7 +27,7 @@ blueprint = Blueprint("pages", __name__, template_folder="web/templates")
 @blueprint.get("/v")
 def verify() -> Response:
     if "id" in request.args:  # the form of a browser without JavaScript
-        return cast("Response", redirect(f"/v/{VoucherId.parse(request.args['id'])}/opinion"))
+        return cast("Response", redirect(f"/v/{quote(request.args['id'][:60], safe='')}/opinion"))
     return _page("verify", policy=csp.VERIFY, prefixes=VERIFYING)
 
 
@@ -35,19 +36,26 @@ def voucher(voucher_id: str) -> Response:
     try:
         known = VoucherId.parse(voucher_id)
     except InvalidInput:
-        return _page("verify", 404, policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=voucher_id[:60])
+        return _no_voucher(voucher_id)
     return _page("verify", policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=str(known), known=True)
+
+
+def _no_voucher(voucher_id: str) -> Response:
+    return _page("verify", 404, policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=voucher_id[:60])
 
 
 @blueprint.get("/v/<voucher_id>/opinion")
 def opinion(voucher_id: str) -> Response:
     """Without JavaScript: what the server found, and that it is only that."""
-    known = VoucherId.parse(voucher_id)
-    certificate: Certificate | Unread
+    try:
+        known = VoucherId.parse(voucher_id)
+    except InvalidInput:
+        return _no_voucher(voucher_id)
+    certificate: Certificate | Unread | None
     try:
         certificate, _ = services().catalogue.certificate(known)
     except NotFound as error:
-        certificate = Unread(error.detail)
+        certificate = None if error.code == "unknown_voucher" else Unread(error.detail)
     found = services().verification.verify(known, None, certificate)
     return _page("opinion", voucher_id=str(known), found=found, certificate=certificate)
 

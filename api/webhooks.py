@@ -16,23 +16,25 @@ from provenance.store.tables import WebhookEndpoint
 
 KEY: list[dict[str, list[Any]]] = [{"apiKey": []}]
 
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+
 blueprint = APIBlueprint("webhooks", __name__, url_prefix="/v1/webhooks", abp_tags=[Tag(name="webhooks")])
 
 
 class WebhookBody(Body):
-    url: Annotated[StrictStr, Field(max_length=2000)]
+    url: Annotated[StrictStr, Field(max_length=2000, pattern=PRINTABLE)]
     kinds: Annotated[tuple[StrictStr, ...], Field(max_length=20)] = ()
     tier: StrictStr = "safe"
 
 
 class WebhookPath(BaseModel):
-    webhook_id: Annotated[str, Field(max_length=40)]
+    webhook_id: Annotated[str, Field(max_length=40, pattern=PRINTABLE)]
 
 
 class ReplayBody(Body):
     """Without `messageId`: every message that is dead."""
 
-    message_id: Annotated[StrictStr, Field(max_length=64)] | None = None
+    message_id: Annotated[StrictStr, Field(max_length=64, pattern=PRINTABLE)] | None = None
 
 
 class WebhookAnswer(Answer):

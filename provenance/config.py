@@ -1,4 +1,4 @@
-"""Settings: read once from the environment, then passed on. Nothing else in the project looks at the environment."""
+"""Settings: read once from the environment, then passed on. Only the API key and the fail points are read elsewhere."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ class Settings:
     trusted_proxies: int
     rpc_timeout: float
     webhook_private: bool
+    fee_ceiling_gwei: int
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
         """DATA_DIR, DATABASE_URL, RPC_URL (several: comma), CHAIN_ID, REGISTRY, HOST, PORT, PUBLIC_URL, API_URL, KEYSTORE,
-        PASSPHRASE_FILE, RATE_LIMIT, RATE_STORAGE, TRUSTED_PROXIES, RPC_TIMEOUT, WEBHOOK_PRIVATE. Raises InvalidInput that
-        names it."""
+        PASSPHRASE_FILE, RATE_LIMIT, RATE_STORAGE, TRUSTED_PROXIES, RPC_TIMEOUT, WEBHOOK_PRIVATE, FEE_CEILING_GWEI.
+        Raises InvalidInput that names it."""
         data_dir = Path(environment.get("DATA_DIR", "var"))
         deployed = read_deployment(data_dir)
         host, port = environment.get("HOST", "127.0.0.1"), _number(environment, "PORT", 8000)
@@ -62,6 +63,7 @@ class Settings:
             trusted_proxies=_number(environment, "TRUSTED_PROXIES", 0),
             rpc_timeout=float(_number(environment, "RPC_TIMEOUT", 10)),
             webhook_private=bool(_number(environment, "WEBHOOK_PRIVATE", 0)),
+            fee_ceiling_gwei=_number(environment, "FEE_CEILING_GWEI", 500),
         )
 
     def require_registry(self) -> Address:

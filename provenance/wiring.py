@@ -26,7 +26,7 @@ from provenance.services.redemption import Redemptions
 from provenance.services.revocation import Revocations
 from provenance.services.statistics import Statistics
 from provenance.services.status import Status
-from provenance.services.submission import Submission
+from provenance.services.submission import Limits, Submission
 from provenance.services.tracking import Tracking
 from provenance.services.transfer import Transfers
 from provenance.services.verification import Verification
@@ -102,7 +102,8 @@ def build_indexing(services: Services) -> Indexing:
 
 def build_submission(services: Services, signer: Signer) -> Submission:
     chain_id = services.settings.chain_id
-    return Submission(services.database, services.registry, signer, chain_id, process_name(), time.time)
+    limits = Limits(fee_ceiling=services.settings.fee_ceiling_gwei * 10**9)
+    return Submission(services.database, services.registry, signer, chain_id, process_name(), time.time, limits)
 
 
 def build_delivering(services: Services) -> Delivering:

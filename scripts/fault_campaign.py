@@ -90,7 +90,8 @@ def kill_control(ground: Ground, scale: float) -> Figures:
     world, place = ground.world()
     campaign = Campaign(world, ground.nursery, place, part="naive")
     batch = world.mint(1500)
-    campaign.at_random(batch, round(100 * scale))
+    campaign.at_random(batch, round(80 * scale))
+    campaign.at_point(batch, "naive.sent", round(20 * scale) or 1)
     assert campaign.doubled(), "the control passed: the campaign proves nothing"
     return {"kills": campaign.kills, "twice": campaign.doubled()}
 

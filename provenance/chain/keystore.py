@@ -86,6 +86,9 @@ def read_address(path: Path) -> Address:
     """Whose keystore it is, without opening it. Raises InvalidInput where the file does not say."""
     try:
         return parse_address("0x" + json.loads(path.read_bytes())["address"].removeprefix("0x"), field="keystore")
+    except FileNotFoundError:
+        detail = f"there is no keystore {path}; make it with `provenance key create`"
+        raise InvalidInput(detail, field="keystore") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InvalidInput(f"{path} is not a keystore of version 3", field="keystore") from None
 
@@ -95,7 +98,9 @@ def read_passphrase(*, file: Path | None = None, variable: str | None = None) ->
     try:
         text = file.read_text() if file else os.environ.get(variable or "", "")
     except (OSError, UnicodeDecodeError) as e:
-        raise InvalidInput(f"cannot read the passphrase file {file}: {e}", field="passphrase") from None
+        why = getattr(e, "strerror", None) or "it is not text"
+        detail = f"cannot read the passphrase file {file}: {why}; make it, or name another with --passphrase-file"
+        raise InvalidInput(detail, field="passphrase") from None
     passphrase = text.split("\n", 1)[0].rstrip("\r")
     if not passphrase:
         raise InvalidInput(f"no passphrase in {file or variable or 'the settings'}", field="passphrase")

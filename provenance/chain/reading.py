@@ -7,6 +7,7 @@ holds every log's address and topics (Yellow Paper, 4.3.1): logs that do not fil
 from __future__ import annotations
 
 import struct
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from provenance.chain.rpc import Rpc
 from provenance.chain.wire import Block, Log
 from provenance.core.encoding import address_bytes, keccak, to_hex
 from provenance.errors import ChainUnavailable, RpcError, Undetermined
+
+REST_SECONDS = 30.0
+"""How long an endpoint is left alone that was to be compared with and did not answer."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,11 @@ def ask(rpc: Rpc, wanted: Sequence[Read[Any]]) -> list[Any]:
 
 def disagreement(rpc: Rpc, number: int, block_hash: bytes) -> str | None:
     """Which of the other endpoints has another block at this height. One that lags or does not answer says nothing."""
-    for other in rpc.endpoints[1:]:
+    for other in _others(rpc):
         try:
             found = other.find_block(number)
         except Undetermined:
+            _let_rest(other)
             continue
         if found is not None and found.hash != block_hash:
             return f"{other} has another block {number} than {rpc}: one of them is wrong, or on another fork"
@@ -69,15 +74,24 @@ def disagreement(rpc: Rpc, number: int, block_hash: bytes) -> str | None:
 def contradiction(registry: Registry, vouchers: Sequence[tuple[bytes, int]], number: int) -> str | None:
     """Which of the other endpoints tells these vouchers otherwise at this block. One that does not answer says nothing."""
     said = registry.vouchers(vouchers, number)
-    for other in registry.rpc.endpoints[1:]:
+    for other in _others(registry.rpc):
         try:
             found = Registry(other, registry.address).vouchers(vouchers, number)
         except Undetermined:
+            _let_rest(other)
             continue
         for (batch_id, index), ours, theirs in zip(vouchers, said, found, strict=True):
             if ours != theirs:
                 return f"{other} tells voucher {batch_id.hex()}-{index} otherwise than {registry.rpc} at block {number}"
     return None
+
+
+def _others(rpc: Rpc) -> list[Rpc]:
+    return [other for other in rpc.endpoints[1:] if other.rests_until <= time.monotonic()]
+
+
+def _let_rest(other: Rpc) -> None:
+    other.rests_until = time.monotonic() + REST_SECONDS
 
 
 def headers(rpc: Rpc, first: int, last: int) -> list[Block]:

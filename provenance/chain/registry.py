@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+from eth_abi.exceptions import DecodingError
 
 from provenance.chain import calldata
 from provenance.chain.calldata import Op, Status
 from provenance.chain.records import Batch as BatchRecord
 from provenance.chain.records import State as ChainState
-from provenance.chain.rpc import BlockTag, Log, Rpc
+from provenance.chain.rpc import BlockTag, Log, Rpc, revert_data
 from provenance.core.encoding import ZERO_ADDRESS, Address, to_hex
 from provenance.core.verdict import BatchOnChain, BrandOnChain, VoucherOnChain
 from provenance.core.voucher import State, VoucherId
-from provenance.errors import ChainMismatch, RpcError
+from provenance.errors import ChainMismatch, ChainUnavailable, RpcError
 
+_T = TypeVar("_T")
 _STATES = {
     ChainState.SEALED: State.SEALED,
     ChainState.HELD: State.HELD,
@@ -43,7 +48,7 @@ class Registry:
             )
 
     def batch_record(self, batch_id: bytes, block: BlockTag) -> BatchRecord | None:
-        record = calldata.decode_batch(self._call(calldata.encode_batch_of(batch_id), block))
+        record = _decoded(calldata.decode_batch, self._call(calldata.encode_batch_of(batch_id), block))
         return record if record.count else None
 
     def batch(self, batch_id: bytes, block: BlockTag) -> BatchOnChain | None:
@@ -62,20 +67,23 @@ class Registry:
         )
 
     def brand(self, brand: Address, block: BlockTag) -> BrandOnChain:
-        record = calldata.decode_brand(self._call(calldata.encode_brand_of(brand), block))
+        record = _decoded(calldata.decode_brand, self._call(calldata.encode_brand_of(brand), block))
         return BrandOnChain(record.admitted, record.name, record.url)
 
     def supplier(self, brand: Address, supplier: Address, block: BlockTag) -> Authorization:
         data = self._call(calldata.encode_supplier_authorization(brand, supplier), block)
-        record = calldata.decode_supplier_authorization(data)
+        record = _decoded(calldata.decode_supplier_authorization, data)
         return Authorization(record.quota, record.until)
 
     def redeemer_until(self, brand: Address, redeemer: Address, block: BlockTag) -> int:
-        return calldata.decode_redeemer_until(self._call(calldata.encode_redeemer_until(brand, redeemer), block))
+        data = self._call(calldata.encode_redeemer_until(brand, redeemer), block)
+        return _decoded(calldata.decode_redeemer_until, data)
 
     def vouchers(self, ids: Sequence[tuple[bytes, int]], block: BlockTag) -> list[VoucherOnChain | None]:
         """One call for all of them; None for an unknown batch or index."""
-        records = calldata.decode_vouchers(self._call(calldata.encode_vouchers_of(ids), block))
+        records = _decoded(calldata.decode_vouchers, self._call(calldata.encode_vouchers_of(ids), block))
+        if len(records) != len(ids):
+            raise ChainUnavailable(f"the node told {len(records)} of {len(ids)} vouchers; asking again")
         return [_voucher(record) for record in records]
 
     def voucher(self, batch_id: bytes, index: int, block: BlockTag) -> VoucherOnChain | None:
@@ -84,16 +92,17 @@ class Registry:
     def simulate(self, ops: Sequence[Op], sender: Address, block: BlockTag) -> list[Status]:
         """What `execute` would answer at this block."""
         data = self.rpc.call(self.address, calldata.encode_execute(ops), block, sender=sender)
-        return calldata.decode_execute_result(data)
+        return _decoded(calldata.decode_execute_result, data)
 
     def dry_run(self, data: bytes, sender: Address, block: BlockTag) -> str | None:
         """The custom error with which this call would revert, in words; None where it would not."""
         try:
             self.rpc.call(self.address, data, block, sender=sender)
         except RpcError as error:
-            if error.data is None:
+            why = revert_data(error)
+            if why is None and not _OWN_FAULT.search(error.detail):
                 raise
-            return describe_revert(error.data)
+            return error.detail if why is None else describe_revert(why)
         return None
 
     def logs(self, first: int, last: int) -> list[Log]:
@@ -117,9 +126,20 @@ class Registry:
         return answer
 
 
-def describe_revert(data: object) -> str:
+_OWN_FAULT = re.compile(r"revert|out ?of ?gas", re.IGNORECASE)
+"""Nodes that give no data say so in words: the call itself fails, not the asking."""
+
+
+def _decoded(decode: Callable[[bytes], _T], data: bytes) -> _T:
+    """An answer that is none of the registry's is a node's fault, and never a verdict."""
+    try:
+        return decode(data)
+    except (DecodingError, ValueError) as error:
+        raise ChainUnavailable(f"the node gave an answer that is not the registry's: {error!s:.100}") from error
+
+
+def describe_revert(raw: bytes) -> str:
     """A revert's data as `ErrorName(argument=value, …)`."""
-    raw = data if isinstance(data, bytes) else bytes.fromhex(str(data).removeprefix("0x"))
     error = calldata.decode_error(raw)
     if error is None:
         return f"reverted with {to_hex(raw)[:74]}"

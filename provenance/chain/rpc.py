@@ -28,6 +28,8 @@ _T = TypeVar("_T")
 
 ATTEMPTS = 3  # of a read, within its one deadline
 BATCH_SIZE = 100
+COMPARISON_SECONDS = 2.0
+"""All that an endpoint gets which is only there to be compared with: nobody waits for it."""
 _FIRST_PAUSE = 0.1  # seconds; doubles, with jitter
 _MAX_MESSAGE = 1000
 
@@ -45,8 +47,11 @@ class Rpc:
         self._url, self.timeout = addresses[0], timeout
         self._transport = transport or Transport()
         self._ids = itertools.count(1)
-        others = (Rpc(url, timeout=timeout, transport=self._transport) for url in addresses[1:])
+        brief = min(timeout, COMPARISON_SECONDS)
+        others = (Rpc(url, timeout=brief, transport=self._transport) for url in addresses[1:])
         self.endpoints: tuple[Rpc, ...] = (self, *others)
+        self.rests_until = 0.0
+        """By the monotonic clock: until then this endpoint is not compared with, because it did not answer."""
 
     # -------------------------------------------------------------------------------------------- one typed read a fact
 

@@ -24,7 +24,7 @@ from provenance.cli.options import ADDRESS, FILE, open_signer, settings, signer_
 from provenance.cli.output import NO, YES, finish, json_option, show
 from provenance.config import Settings, note_deployment
 from provenance.core.encoding import Address
-from provenance.errors import ChainMismatch
+from provenance.errors import ChainMismatch, InvalidInput
 from provenance.logs import configure as configure_logs
 from provenance.services.access import Access, Role
 from provenance.services.indexing import Indexing
@@ -203,7 +203,8 @@ def list_keys() -> None:
         }
         for k in _access().list_keys()
     ]
-    show(rows, *("  ".join(str(value) for value in row.values()) for row in rows))
+    head = ["id  key  role  address  label  revoked"] if rows else ["No API key was made yet."]
+    show(rows, *head, *("  ".join(str(value) for value in row.values()) for row in rows))
 
 
 @apikey_group.command("revoke")
@@ -223,15 +224,27 @@ def key_group() -> None:
 @key_group.command("create")
 @click.argument("path", type=FILE)
 @click.option("--passphrase-file", type=FILE, required=True, help="Its first line is the passphrase.")
+@click.option("--private-key-file", type=FILE, help="A file with a key in hex, to be kept instead of a fresh one.")
 @json_option
-def create_keystore(path: Path, passphrase_file: Path) -> None:
+def create_keystore(path: Path, passphrase_file: Path, private_key_file: Path | None) -> None:
     """Draw a key and keep it encrypted (keystore version 3)."""
-    signer = keystore.create(path, keystore.read_passphrase(file=passphrase_file))
+    key = _read_private_key(private_key_file) if private_key_file else None
+    signer = keystore.create(path, keystore.read_passphrase(file=passphrase_file), key=key)
     show({"address": signer.address, "keystore": str(path)}, f"{signer.address} is kept in {path}.")
 
 
-def _access() -> Access:
+def _read_private_key(path: Path) -> bytes:
+    """No error repeats what is in the file."""
+    try:
+        key = bytes.fromhex(path.read_text("ascii").strip().removeprefix("0x"))
+    except (OSError, ValueError):
+        key = b""
+    if len(key) != 32:
+        raise InvalidInput(f"{path} does not hold a private key: 64 hex digits", field="private-key-file")
+    return key
 
+
+def _access() -> Access:
     return Access(wiring.open_database(settings()), time.time)
 
 

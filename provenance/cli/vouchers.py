@@ -198,7 +198,8 @@ def _open(key: VoucherKey | None) -> str | None:
 
 def _lines(judgement: Judgement) -> list[str]:
     marks = {"proved": "✓", "false": "✗", "unread": "?", "skipped": "–"}
-    lines = [f"{judgement.verdict.upper()}: {judgement.reason}."]
+    end = "" if judgement.reason.endswith("?") else "."
+    lines = [f"{judgement.verdict.upper()}: {judgement.reason}{end}"]
     if judgement.redemption:
         lines.append(f"Redeemed by {judgement.redemption.party} in block {judgement.redemption.block}.")
     if judgement.key_standing == "printed" and judgement.verdict is Verdict.SEALED:

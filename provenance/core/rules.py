@@ -70,7 +70,7 @@ class OpFacts:
 
 def refusal(statement: Transfer | Redeem, signer: Address, facts: OpFacts) -> Refusal | None:
     """None: the op will execute."""
-    return _about_voucher(statement, facts) or _about_kind(statement, facts) or _about_signer(statement, signer, facts)
+    return _about_voucher(statement, facts) or _about_kind(statement, facts) or _about_signer(signer, facts)
 
 
 def _about_voucher(statement: Transfer | Redeem, facts: OpFacts) -> Refusal | None:
@@ -102,7 +102,7 @@ def _about_kind(statement: Transfer | Redeem, facts: OpFacts) -> Refusal | None:
     return None
 
 
-def _about_signer(statement: Transfer | Redeem, signer: Address, facts: OpFacts) -> Refusal | None:
+def _about_signer(signer: Address, facts: OpFacts) -> Refusal | None:
     if facts.line.holder is not None:
         return None if signer == facts.line.holder else Refusal.NOT_HOLDER
     return None if signer == facts.claim_address else Refusal.NOT_IN_BATCH

@@ -72,9 +72,13 @@ class History:
         """Oldest first, beginning with the batch's mint. Empty for a voucher whose batch is not on the chain."""
         with self._database.read() as session:
             cursor = projections.cursor(session)
-            mine = (Event.index == voucher_id.index) | Event.index.is_(None)
-            query = select(Event).where(Event.batch_id == voucher_id.batch_id, mine).order_by(Event.id)
-            return [_view(row, projections.tier_at(cursor, row.block_number)) for row in session.scalars(query)]
+            of_batch = select(Event).where(Event.batch_id == voucher_id.batch_id)
+            parts = (of_batch.where(Event.index == voucher_id.index), of_batch.where(Event.index.is_(None)))
+            found = [
+                row for part in parts for row in session.scalars(part)
+            ]  # an OR would read the whole batch's history
+            found.sort(key=lambda row: row.id)
+            return [_view(row, projections.tier_at(cursor, row.block_number)) for row in found]
 
     def events(self, wanted: EventFilter, limit: int, after: int | None, before: int | None) -> list[EventView]:
         """Newest first; `after` and `before` are event ids to page from (older than, newer than)."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, select
 from sqlalchemy.orm import Session
 
 from provenance.core.batch import Batch, canonical_terms
@@ -84,10 +84,14 @@ class Issuance:
         """Removes what uploads left that never finished. Returns how many batches."""
         with self._database.read() as session:
             stale = tables.Batch.created_at < self._now() - UPLOAD_SECONDS
-            ids = list(session.scalars(select(tables.Batch.batch_id).where(~tables.Batch.visible, stale)))
-        for batch_id in ids:
-            self._discard(batch_id)
-        return len(ids)
+            found = session.execute(
+                select(tables.Batch.batch_id, tables.Batch.created_at).where(~tables.Batch.visible, stale)
+            )
+            abandoned = found.all()
+        for batch_id, created_at in abandoned:
+            with self._database.write() as session:
+                _discard(session, batch_id, tables.Batch.created_at == created_at)
+        return len(abandoned)
 
     def _now(self) -> int:
         return int(self._clock())
@@ -117,14 +121,14 @@ class Issuance:
         if lease is None:
             return None
         try:
-            self._clear(batch.batch_id)
+            with self._database.write() as session:
+                _clear(session, batch.batch_id)
             rows = ({"level": a, "number": b, "body": c} for a, b, c in tiles.cut(batch.count, heap, submission.leaves))
             self._insert(tables.Tile, batch.batch_id, rows)
             contents = _check_sealed(submission.leaves, submission.sealed)
             self._insert(tables.SealedContent, batch.batch_id, contents)
         except BaseException:
-            self._discard(batch.batch_id)
-            self._release(lease)
+            self._give_up(batch.batch_id, lease)
             raise
         return lease
 
@@ -144,24 +148,17 @@ class Issuance:
                 kept.created_at = self._now()
         return _Lease(name, owner, epoch)
 
-    def _release(self, lease: _Lease) -> None:
+    def _give_up(self, batch_id: bytes, lease: _Lease) -> None:
+        """Unless somebody else stages the batch by now: then what is there is theirs."""
         with self._database.write() as session:
-            leases.release(session, lease.name, lease.owner)
+            if leases.still_held(session, lease.name, lease.owner, lease.epoch):
+                _discard(session, batch_id)
+                leases.release(session, lease.name, lease.owner)
 
     def _insert(self, table: type[tables.Base], batch_id: bytes, rows: Iterator[dict[str, Any]]) -> None:
         for chunk in _chunks(rows):
             with self._database.write() as session:
                 session.execute(insert(table), [{"batch_id": batch_id, **row} for row in chunk])
-
-    def _clear(self, batch_id: bytes) -> None:
-        with self._database.write() as session:
-            for table in (tables.Tile, tables.SealedContent):
-                session.execute(delete(table).where(table.batch_id == batch_id))
-
-    def _discard(self, batch_id: bytes) -> None:
-        self._clear(batch_id)
-        with self._database.write() as session:
-            session.execute(delete(tables.Batch).where(tables.Batch.batch_id == batch_id, ~tables.Batch.visible))
 
     def _publish(self, batch: Batch, request: outbox.Request, lease: _Lease | None) -> tables.Operation:
         """One transaction makes the batch visible and queues its Mint: after it, the batch is acknowledged."""
@@ -173,6 +170,18 @@ class Issuance:
                 leases.release(session, lease.name, lease.owner)
             _check_not_minted(session, batch.batch_id)
             return _find_pending(session, batch.batch_id) or outbox.enqueue(session, request)
+
+
+def _discard(session: Session, batch_id: bytes, *still: ColumnElement[bool]) -> None:
+    """Only what nobody has published, or staged again, since it was looked at."""
+    mine = delete(tables.Batch).where(tables.Batch.batch_id == batch_id, ~tables.Batch.visible, *still)
+    if session.scalar(mine.returning(tables.Batch.batch_id)) is not None:
+        _clear(session, batch_id)
+
+
+def _clear(session: Session, batch_id: bytes) -> None:
+    for table in (tables.Tile, tables.SealedContent):
+        session.execute(delete(table).where(table.batch_id == batch_id))
 
 
 def _find_pending(session: Session, batch_id: bytes) -> tables.Operation | None:

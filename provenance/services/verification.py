@@ -52,7 +52,9 @@ class Verification:
 
     def _read_chain(self, voucher_id: VoucherId, certificate: Certificate | Unread | None) -> ChainReading | Unread:
         if self._registry is None:
-            return Unread("no RPC endpoint is configured; give one with --rpc or RPC_URL")
+            return Unread(
+                "no registry is configured, so the chain was not asked; set REGISTRY, or give --registry or a certificate"
+            )
         try:
             return self._read(self._registry, voucher_id, certificate)
         except Undetermined as error:

@@ -89,7 +89,9 @@ def _sqlite_engine(url: str) -> Engine:
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     pool = POOL if path else {}  # one in memory lives in one connection
-    engine = create_engine(url, connect_args={"check_same_thread": False}, json_serializer=_to_json, **pool)
+    engine = create_engine(
+        url, connect_args={"check_same_thread": False}, json_serializer=_to_json, hide_parameters=True, **pool
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -113,7 +115,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgres_engine(url: str) -> Engine:
-    return create_engine(url, pool_pre_ping=True, json_serializer=_to_json, **POOL)
+    return create_engine(url, pool_pre_ping=True, json_serializer=_to_json, hide_parameters=True, **POOL)
 
 
 @contextmanager

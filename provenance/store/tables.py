@@ -349,6 +349,7 @@ class DeliveryStatus(StrEnum):
     PENDING = "pending"  # webhooks: send it when it is due
     DELIVERED = "delivered"  # nobody
     DEAD = "dead"  # the owner: replay it by hand
+    WITHDRAWN = "withdrawn"  # nobody: a reorg took its event back, and the receiver is told so
 
 
 class WebhookDelivery(Base):

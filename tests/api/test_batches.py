@@ -3,8 +3,10 @@
 import json
 import socket
 import threading
+from contextlib import contextmanager
 
 import pytest
+from sqlalchemy import delete, update
 
 from provenance.core import fingerprint, merkle
 from provenance.core.batch import hash_terms
@@ -12,6 +14,7 @@ from provenance.core.encoding import address_of, keccak, to_hex
 from provenance.core.statements import CURVE_ORDER, Domain, Mint, Signature, SignedStatement
 from provenance.httpd import HttpServer
 from provenance.store import tables, tiles
+from provenance.store.database import Database
 from tests.api.refusals import check_problem, holds_no_secret, nothing_stored
 from tests.town import FAR, encode_form
 
@@ -434,11 +437,11 @@ def test_two_uploads_of_one_batch_at_once_are_one_batch(town):
     assert town.services.audit.run().differences == ()
 
 
-def test_what_an_abandoned_upload_left_is_removed_by_a_later_one(town):
-    """A crash in the middle of staging: rows under an invisible batch."""
+def stage_and_crash(town):
+    """In the middle of staging: rows under an invisible batch, long ago."""
     orphan = town.draft(300)
+    batch = orphan.batch
     with town.database.write() as session:
-        batch = orphan.batch
         session.add(
             tables.Batch(
                 batch_id=batch.batch_id,
@@ -454,8 +457,35 @@ def test_what_an_abandoned_upload_left_is_removed_by_a_later_one(town):
             )
         )
         session.add(tables.Tile(batch_id=batch.batch_id, level=0, number=0, body=b"half"))
+    return orphan
+
+
+def test_what_an_abandoned_upload_left_is_removed_by_a_later_one(town):
+    orphan = stage_and_crash(town)
     assert town.call("GET", f"{UPLOAD}/{orphan.batch_id.hex()}").status_code == 404
     town.mint(1)
     with town.database.read() as session:
         assert session.get(tables.Batch, orphan.batch_id) is None
         assert session.get(tables.Tile, (orphan.batch_id, 0, 0)) is None
+
+
+@pytest.mark.parametrize("change", [{"visible": True}, {"created_at": 2}], ids=["published", "staged again"])
+def test_what_somebody_else_has_taken_up_meanwhile_is_not_removed(town, monkeypatch, change):
+    """Between the look for abandoned uploads and their removal."""
+    orphan, database = stage_and_crash(town), town.database
+    mine = tables.Batch.batch_id == orphan.batch_id
+
+    @contextmanager
+    def read():
+        with Database.read(database) as session:
+            yield session
+        with Database.write(database) as session:
+            session.execute(update(tables.Batch).where(mine).values(change))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "read", read)
+        town.services.issuance.discard_abandoned()
+    with database.write() as session:
+        assert session.get(tables.Tile, (orphan.batch_id, 0, 0)) is not None
+        session.execute(delete(tables.Tile).where(tables.Tile.batch_id == orphan.batch_id))
+        session.execute(delete(tables.Batch).where(mine))

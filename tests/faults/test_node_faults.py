@@ -8,6 +8,9 @@ import time
 import pytest
 
 from provenance import worker
+from provenance.chain import reading
+from provenance.chain.registry import Registry
+from provenance.chain.rpc import COMPARISON_SECONDS
 from provenance.core.voucher import VoucherId
 from provenance.errors import ChainUnavailable, ProvenanceError, Undetermined
 from provenance.services.indexing import Indexing
@@ -102,6 +105,13 @@ def test_a_simulation_without_an_answer_refuses_nothing(behind: World, proxy: Pr
     assert check(behind).included == 2
 
 
+@pytest.fixture
+def restless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint that was dead a moment ago is compared with at once."""
+    monkeypatch.setattr(reading, "REST_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("restless")
 def test_endpoints_that_disagree_stop_the_index_and_raise_the_alarm(
     new_world: NewWorld, anvil: Anvil, proxy: Proxy
 ) -> None:
@@ -124,6 +134,31 @@ def test_endpoints_that_disagree_stop_the_index_and_raise_the_alarm(
     assert check(world).included == 2
 
 
+def test_a_dead_endpoint_beside_is_asked_once_and_then_left_alone(
+    new_world: NewWorld, anvil: Anvil, proxy: Proxy
+) -> None:
+    world = new_world(rpc_urls=[anvil.url, proxy.url], rpc_timeout=5)
+    batch = world.mint(1)
+    voucher_id = VoucherId(batch.batch_id, 0)
+    known = world.services.catalogue.certificate(voucher_id)[0]
+    with proxy.doing(Mode.HANG):
+        began = time.monotonic()
+        verdicts = [world.services.verification.verify(voucher_id, None, known).verdict for _ in range(5)]
+    assert verdicts == ["sealed"] * 5
+    assert time.monotonic() - began < 2 * COMPARISON_SECONDS + 1
+
+
+@pytest.mark.parametrize("junk", ["0x" + "00" * 32, "0x01", "0x" + f"{32:064x}" + f"{0:064x}"])
+def test_junk_in_answer_to_a_view_is_no_verdict_and_no_failure(
+    behind: World, monkeypatch: pytest.MonkeyPatch, junk: str
+) -> None:
+    voucher_id = VoucherId(behind.mint(1).batch_id, 0)
+    known = behind.services.catalogue.certificate(voucher_id)[0]
+    monkeypatch.setattr(Registry, "_call", lambda *_: bytes.fromhex(junk[2:]))
+    assert behind.services.verification.verify(voucher_id, None, known).verdict == "undetermined"
+
+
+@pytest.mark.usefixtures("restless")
 @pytest.mark.parametrize("lie", [Mode.OTHER_HASH, Mode.OTHER_BITS])
 def test_endpoints_that_disagree_give_an_alarm_and_no_verdict(
     new_world: NewWorld, anvil: Anvil, proxy: Proxy, lie: Mode

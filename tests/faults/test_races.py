@@ -10,11 +10,15 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from provenance.store.tables import Lease, Operation, Transaction
+from provenance.core import fingerprint
+from provenance.core.statements import Redeem, SignedStatement, digest
+from provenance.core.statements import sign as crypto_sign
+from provenance.store import outbox
+from provenance.store.tables import Lease, Operation, OperationStatus, Transaction
 from tests.faults.conftest import NewWorld
 from tests.faults.invariants import check
 from tests.faults.racing import Door, at_once, race_for_vouchers
-from tests.faults.world import QUICK, World
+from tests.faults.world import FAR, QUICK, Minted, World
 
 
 def count(world: World, table: Any) -> int:
@@ -47,6 +51,26 @@ def test_equal_requests_at_once_make_one_operation(new_world: NewWorld, database
     assert (other.status_code, other.json["code"]) == (422, "idempotency_key_reused")
     world.settle()
     assert check(world).included == 6
+
+
+def test_a_second_try_after_a_refusal_is_the_one_that_wins(world: World) -> None:
+    """Both name the same redeemer and nonce; only the second was carried to the chain."""
+    batch = world.mint(1)
+    first, second = (sign_redeem(world, batch, FAR - wait) for wait in (0, 1))
+    refused = world.accept_redemption(first)
+    with world.database.write() as session:
+        assert outbox.refuse(session, refused.id, OperationStatus.ACCEPTED, "batch_suspended", "for a while")
+    accepted = world.accept_redemption(second)
+    world.settle()
+    with world.database.read() as session:
+        assert session.get_one(Operation, accepted.id).status == "included"
+        assert session.get_one(Operation, refused.id).status == "refused"
+
+
+def sign_redeem(world: World, batch: Minted, deadline: int) -> SignedStatement:
+    statement = Redeem(batch.batch_id, 0, world.redeemer.address, 0, deadline)
+    key = fingerprint.claim_private_key(batch.secrets[0])
+    return SignedStatement(statement, crypto_sign(key, digest(world.domain, statement)))
 
 
 def test_two_workers_with_one_signer_make_one_transaction_a_nonce(new_world: NewWorld, database_url: str) -> None:

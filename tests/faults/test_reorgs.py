@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from provenance.chain import calldata
 from provenance.errors import Halted
+from provenance.services.indexing.fetching import Fetching
 from provenance.store.tables import Attempt, Cursor, Operation, OperationStatus
 from tests.faults.anvil import Anvil
 from tests.faults.conftest import NewWorld
@@ -33,6 +34,21 @@ def test_random_reorgs_leave_no_trace(new_world: NewWorld, database_url: str) ->
     for _ in range(10):
         reorgs.strike_at_random()
     check(reorgs.world)
+
+
+def test_only_what_is_final_is_read_ahead(world: World) -> None:
+    """Anything else may be on a dead branch by the time when it is used."""
+    world.anvil.mine(40)
+    fetching = Fetching(world.services.registry, 5)
+    spans = []
+    while not spans or spans[-1].blocks[-1].number < 30:
+        first = spans[-1].blocks[-1].number + 1 if spans else 1
+        spans.append(fetching.span(first, 30, 12))
+        ahead = fetching._ahead
+        if ahead is not None:
+            assert ahead[1].result().blocks[-1].number <= 12
+    fetching.close()
+    assert [block.number for span in spans for block in span.blocks] == list(range(1, 31))
 
 
 def test_a_nonce_that_went_to_another_transaction_stops_the_signer_until_a_person_looks(world: World) -> None:

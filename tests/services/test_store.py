@@ -13,14 +13,14 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import func, insert, inspect, select, text
+from sqlalchemy import func, insert, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from provenance.core.encoding import address_of
 from provenance.core.statements import SignedStatement
 from provenance.errors import Conflict, Halted, InvalidInput, NotFound, StorageUnavailable, Unauthorized
 from provenance.services.access import ABANDONED_SECONDS, KEEP_SECONDS, Access, Answer, Role
-from provenance.store import migrate, outbox, tables
+from provenance.store import deliveries, migrate, outbox, tables
 from provenance.store.database import Database
 from provenance.store.migrate import upgrade
 from tests.unit.test_statements import SIGNED
@@ -363,3 +363,24 @@ def test_of_many_first_requests_one_goes_on(access):
 
     run([threading.Thread(target=start) for _ in range(12)])
     assert sorted(map(str, outcomes)) == ["None"] + ["in_flight"] * 11
+
+
+# ---------------------------------------------------------------------------------------------- webhooks
+
+
+def test_a_deeper_second_reorg_is_no_news_about_news(database):
+    """The receiver was told of the first one: that its message is void stays true."""
+    told = {"endpoint_id": "e" * 32, "message_id": "msg_" + "f" * 32, "block_number": 19_000_105, "body": "{}"}
+    done = {"status": "delivered", "attempts": 1, "next_at": 0, "created_at": 0, "delivered_at": 1}
+    with database.write() as session:
+        session.add(tables.WebhookDelivery(**told, **done))
+    for fork in (19_000_100, 19_000_098):
+        with database.write() as session:
+            deliveries.take_back(session, fork, 7)
+        with database.write() as session:
+            pending = tables.WebhookDelivery.status == "pending"
+            session.execute(update(tables.WebhookDelivery).where(pending).values(status="delivered"))
+    with database.read() as session:
+        ids = set(session.scalars(select(tables.WebhookDelivery.message_id)))
+    assert ids == {told["message_id"], told["message_id"] + "_19000100_orphaned"}
+    assert max(map(len, ids)) <= 64

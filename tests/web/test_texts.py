@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from provenance.core.rules import Refusal
+
 WEB = Path(__file__).parents[2] / "api" / "web"
 TEXTS = {language: json.loads((WEB / "locales" / f"{language}.json").read_text()) for language in ("en", "zh-CN")}
 SCRIPTS = [p for p in WEB.rglob("*.js") if not {"node_modules", "dist"} & set(p.parts)]
@@ -51,4 +53,13 @@ def test_every_verdict_standing_and_outcome_has_its_words():
     wanted |= {f"step.claim.{standing}" for standing in standings}
     wanted |= {f"step.outcome.{o}" for o in ("proved", "false", "unread", "skipped")}
     wanted |= {f"operation.{s}" for s in ("accepted", "sent", "included", "safe", "finalized", "refused")}
+    assert wanted - TEXTS["en"].keys() == set()
+
+
+def test_every_refusal_that_a_page_may_meet_has_its_words_in_both_languages():
+    """The pages fall back to the service's English; that is for what only programs meet."""
+    wanted = {
+        f"error.{rule}"
+        for rule in (*Refusal, "rate_limited", "halted", "storage_unavailable", "in_flight", "forbidden")
+    }
     assert wanted - TEXTS["en"].keys() == set()

@@ -21,8 +21,6 @@ export const voucherOf = ({ batchId, index }) =>
   call("voucherOf(bytes8,uint32)", left(unhex(batchId)), integer(index));
 export const supplierAuthorization = (brand, supplier) =>
   call("supplierAuthorization(address,address)", right(unhex(brand)), right(unhex(supplier)));
-export const redeemerUntil = (brand, redeemer) =>
-  call("redeemerUntil(address,address)", right(unhex(brand)), right(unhex(redeemer)));
 
 /** eth_getLogs' filter for one voucher's events, in blocks first … last. */
 export function logsOf(registry, { batchId, index }, first, last) {
@@ -81,8 +79,6 @@ export function decodeAuthorization(url, data) {
   const [quota, until] = words(url, data, 2);
   return { quota: number(quota), until: number(until) };
 }
-
-export const decodeUntil = (url, data) => number(words(url, data, 1)[0]);
 
 /** A log as {kind, party, block, timestamp|null, transaction}, or null for an event of another kind. */
 export function decodeLog(url, log) {

@@ -5,6 +5,7 @@ import { drawChart } from "../parts/chart.js";
 import { find } from "../parts/dom.js";
 import { manageEvents } from "../parts/events.js";
 import { read } from "../parts/key-session.js";
+import { said } from "../parts/texts.js";
 
 async function drawHistory() {
   drawChart(find("[data-chart]"), (await read("/v1/statistics?period=86400")).data);
@@ -12,4 +13,4 @@ async function drawHistory() {
 
 manageAudit();
 manageEvents();
-drawHistory();
+drawHistory().catch((error) => find("[data-chart]").replaceChildren(said(error)));

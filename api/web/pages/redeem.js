@@ -5,7 +5,7 @@ import * as ask from "../parts/ask.js";
 import { find, h } from "../parts/dom.js";
 import { settings, token } from "../parts/key-session.js";
 import { stepList } from "../parts/steps.js";
-import { maybe, t, time } from "../parts/texts.js";
+import { said, t, time } from "../parts/texts.js";
 import { verdictCard, workingCard } from "../parts/verdict-card.js";
 import { voucherFacts } from "../parts/voucher-facts.js";
 import { claimPrivateKey } from "../protocol/fingerprint.js";
@@ -101,8 +101,7 @@ async function refused(error, shown) {
     await new Promise((resolve) => setTimeout(resolve, 500));
     found = await look(shown);
   }
-  const why = maybe(`error.${error.code}`) ?? error.detail ?? t("error.unknown");
-  show(found, shown, t("redeem.refused", { why }));
+  show(found, shown, t("redeem.refused", { why: said(error) }));
 }
 
 function remember(shown) {

@@ -5,7 +5,7 @@ import { batchTable } from "../parts/batches.js";
 import { find } from "../parts/dom.js";
 import { read } from "../parts/key-session.js";
 import { prepareMinting } from "../parts/minting.js";
-import { t } from "../parts/texts.js";
+import { said } from "../parts/texts.js";
 
 async function refresh() {
   const [{ data }] = await Promise.all([read("/v1/statistics?period=86400"), batchTable(find("[data-batches] tbody"), find("[data-more]"))]);
@@ -13,4 +13,4 @@ async function refresh() {
 }
 
 prepareMinting(refresh);
-refresh().catch((error) => find("[data-chart]").replaceChildren(t(`error.${error.code}`)));
+refresh().catch((error) => find("[data-chart]").replaceChildren(said(error)));

@@ -3,7 +3,7 @@
 import { find, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { change, read } from "./key-session.js";
-import { maybe, number, t, time } from "./texts.js";
+import { number, said, t, time } from "./texts.js";
 
 const POLL = 700; // milliseconds
 
@@ -18,7 +18,8 @@ export function manageAudit() {
 async function watch() {
   const start = find("[data-start]");
   for (;;) {
-    const { running, last } = await read("/v1/audit");
+    const { running, last, error } = await read("/v1/audit").catch((error) => ({ running: null, error }));
+    if (error) return find("[data-audit]").replaceChildren(h("p.fault", { role: "alert" }, said(error)));
     start.disabled = running !== null;
     find("[data-audit]").replaceChildren(...(running ? [progress(running)] : last ? result(last) : [h("p.faint", {}, t("audit.never"))]));
     if (!running) return;
@@ -32,7 +33,7 @@ function progress({ step, done, total }) {
 }
 
 function result({ report, error, endedAt }) {
-  if (error) return [h("p.fault", {}, t("audit.broke", { why: maybe(`error.${error.code}`) ?? error.detail, when: time(endedAt) }))];
+  if (error) return [h("p.fault", {}, t("audit.broke", { why: said(error), when: time(endedAt) }))];
   const clean = report.differencesFound === 0;
   const words = clean ? t("audit.clean") : t("audit.differs", { n: number(report.differencesFound) });
   const counts = ["batches", "leaves", "events", "vouchers", "operations"].map((name) => `${number(report[name])} ${t(`audit.count.${name}`)}`);

@@ -5,7 +5,7 @@ import { signStatement } from "../protocol/statements.js";
 import { download, h } from "./dom.js";
 import { read, settings, token } from "./key-session.js";
 import { signerFields } from "./signer.js";
-import { maybe, number, t } from "./texts.js";
+import { number, said, t } from "./texts.js";
 
 const DEADLINE = 3600;
 const MAX_REVOKED = 1000;
@@ -43,7 +43,7 @@ function revoking(batch) {
     try {
       await revoke(batch, chosen, await signer.open(), (text) => (note.textContent = text));
     } catch (error) {
-      note.textContent = maybe(`error.${error.code}`) ?? error.detail ?? t("error.unknown");
+      note.textContent = said(error);
     }
   };
   const button = h("button", { type: "submit", "data-revoke": true }, t("supplier.revoke"));

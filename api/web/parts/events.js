@@ -2,7 +2,7 @@
 
 import { find, h } from "./dom.js";
 import { read } from "./key-session.js";
-import { short, t, time } from "./texts.js";
+import { said, short, t, time } from "./texts.js";
 
 const PAGE = 50;
 const value = (id) => find(`#${id}`).value.trim();
@@ -22,11 +22,17 @@ export function manageEvents() {
   };
   find("[data-filter]").addEventListener("submit", (event) => {
     event.preventDefault();
-    search(false);
+    search(false).catch(fault);
   });
-  find("[data-more]").addEventListener("click", () => search(true));
+  find("[data-more]").addEventListener("click", () => search(true).catch(fault));
   find("[data-csv]").addEventListener("click", exportCsv);
-  search(false);
+  search(false).catch(fault);
+}
+
+/** In the table's place: a search that failed is not one that found nothing. */
+function fault(error) {
+  const words = h("p.fault", { role: "alert" }, said(error));
+  find("[data-events] tbody").replaceChildren(h("tr", {}, h("td", { colspan: 5 }, words)));
 }
 
 /** The filter as the API's query. Dates are whole days, UTC. */
@@ -42,7 +48,8 @@ function wanted() {
 }
 
 async function exportCsv() {
-  const response = await fetch(`/v1/events?${wanted()}`, { headers: { Accept: "text/csv" } });
+  const response = await fetch(`/v1/events?${wanted()}`, { headers: { Accept: "text/csv" } }).catch(() => null);
+  if (!response?.ok) return fault((await response?.json().catch(() => null)) ?? { code: "service.dead" });
   const url = URL.createObjectURL(await response.blob());
   h("a", { href: url, download: "events.csv" }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);

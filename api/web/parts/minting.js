@@ -5,7 +5,7 @@ import { InvalidInput } from "../protocol/bytes.js";
 import { download, find, h } from "./dom.js";
 import { settings, upload } from "./key-session.js";
 import { readKeystore } from "./signer.js";
-import { maybe, number, t } from "./texts.js";
+import { number, said, t } from "./texts.js";
 
 const DEADLINE = 3600;
 const work = () => find("[data-work]");
@@ -28,8 +28,8 @@ export function prepareMinting(minted) {
   });
 }
 
-function fail({ code, detail, values }) {
-  work().append(h("p.fault", { role: "alert" }, maybe(`error.${code}`, values) ?? detail ?? t("error.unknown")));
+function fail(error) {
+  work().append(h("p.fault", { role: "alert" }, said(error, error.values)));
 }
 
 async function readOrder() {

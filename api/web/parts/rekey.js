@@ -8,7 +8,7 @@ import { signStatement } from "../protocol/statements.js";
 import { encodeKey, voucherId } from "../protocol/voucher-key.js";
 import { download, find, h } from "./dom.js";
 import { qrCode } from "./qr.js";
-import { maybe, t } from "./texts.js";
+import { said, t } from "./texts.js";
 
 const CONFIRMED = 4; // last characters of the key that are typed again
 const DEADLINE = 3600; // seconds that the signed transfer may take
@@ -28,7 +28,7 @@ export async function rekey(place, { found, shown, intent, settings, done }) {
     await transfer(card, { found, shown, next, settings, content });
   } catch (error) {
     const again = h("button", { type: "button", onclick: () => done(shown) }, t("verify.again"));
-    card.append(h("p.fault", { role: "alert" }, t("claim.failed", { why: why(error) })), again);
+    card.append(h("p.fault", { role: "alert" }, t("claim.failed", { why: said(error) })), again);
     if (!error.code) throw error; // a fault of this program, not of the world
     return;
   } finally {
@@ -37,7 +37,6 @@ export async function rekey(place, { found, shown, intent, settings, done }) {
   await done(next);
 }
 
-const why = (error) => maybe(`error.${error.code}`) ?? error.detail ?? t("error.unknown");
 
 /** The content sealed again for the next key, or null where there is none to carry. */
 async function carried(found, shown, next) {

@@ -13,6 +13,9 @@ export function maybe(key, values = {}) {
 /** The text; its key where it is missing, so that the fault can be seen. */
 export const t = (key, values) => maybe(key, values) ?? key;
 
+/** What an error means to the reader: its rule in their language, else the service's own words. */
+export const said = ({ code, detail }, values = {}) => maybe(`error.${code}`, values) ?? detail ?? t("error.unknown");
+
 const times = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
 const numbers = new Intl.NumberFormat(language);
 

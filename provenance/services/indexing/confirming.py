@@ -17,13 +17,13 @@ from provenance.chain.records import Status
 from provenance.core.ledger import ChainEvent, EventKind
 from provenance.core.rules import EXPLANATIONS, Refusal
 from provenance.store import projector
-from provenance.store.tables import Attempt, Operation, OperationStatus
+from provenance.store.tables import Attempt, BatchState, Operation, OperationStatus
 
 STATEMENT_OF = {
     EventKind.TRANSFERRED: ("transfer", "to"),
     EventKind.REDEEMED: ("redeem", "redeemer"),
 }
-BATCH_WIDE = {EventKind.REVOKED: "revoke", EventKind.SUSPENDED: "suspend", EventKind.RESUMED: "suspend"}
+SUSPENSIONS = (EventKind.SUSPENDED, EventKind.RESUMED)
 WAITING = (OperationStatus.ACCEPTED, OperationStatus.SENT)
 CHUNK = 400
 
@@ -36,14 +36,29 @@ def confirm(session: Session, events: Sequence[ChainEvent]) -> None:
     if session.scalar(select(Operation.id).limit(1)) is None:
         return  # a fresh index of a chain that others have used: nobody waits for an answer
     _settle(session, _executed(session, events))
+    _settle_suspensions(session, [event for event in events if event.kind in SUSPENSIONS])
     for event in events:
         if event.kind is EventKind.MINTED:
             _include(session, event, Operation.kind == "mint", Operation.batch_id == event.batch_id)
         elif event.kind is EventKind.REFUSED:
             _confirm_refusal(session, event)
-        elif event.kind in BATCH_WIDE:
-            carried = Operation.transaction_id == _sent_in(event)
-            _include(session, event, Operation.kind == BATCH_WIDE[event.kind], carried)
+        elif event.kind is EventKind.REVOKED:
+            _include(session, event, Operation.kind == "revoke", Operation.transaction_id == _sent_in(event))
+
+
+def _settle_suspensions(session: Session, events: Sequence[ChainEvent]) -> None:
+    """Whoever carried it: the nonce of a Suspend is how often its batch was suspended and resumed before."""
+    nonces: dict[bytes | None, int] = {}
+    for event in events:
+        if event.batch_id not in nonces:
+            batch = session.get(BatchState, event.batch_id)
+            nonces[event.batch_id] = batch.suspensions if batch else 0
+        mine = (Operation.kind == "suspend", Operation.batch_id == event.batch_id, Operation.status.in_(WAITING))
+        for operation in session.scalars(select(Operation).where(*mine)).all():
+            said = operation.statement["message"]
+            if (said["suspended"], said["nonce"]) == (event.kind is EventKind.SUSPENDED, nonces[event.batch_id]):
+                _win(operation, event)
+        nonces[event.batch_id] += 1
 
 
 def _executed(session: Session, events: Sequence[ChainEvent]) -> dict[Key, ChainEvent]:
@@ -65,6 +80,9 @@ def _settle(session: Session, executed: dict[Key, ChainEvent]) -> None:
     winners = {}
     for key, operations in rivals.items():
         event = executed[key]
+        operations.sort(
+            key=lambda operation: operation.status == OperationStatus.REFUSED
+        )  # who holds the voucher is first
         winners[key] = next((operation for operation in operations if _names(event, operation)), None)
         for operation in operations:
             if operation is not winners[key] and operation.status != OperationStatus.REFUSED:

@@ -37,23 +37,19 @@ class Fetching:
         self._reader = ThreadPoolExecutor(1, "indexing-ahead")
         self._ahead: tuple[int, Future[Span]] | None = None
 
-    def span(self, first: int, head: int) -> Span:
-        """From block `first` on: as many as the node bears. What was read ahead may be of a branch that is gone: the caller
-        compares the first block's parent. Raises Undetermined; then the next try asks for less."""
+    def span(self, first: int, head: int, final: int) -> Span:
+        """From block `first` on: as many as the node bears. Only what is final is read ahead: anything else may be on a dead
+        branch before it is used. Raises Undetermined; then the next try asks for less."""
         try:
             found = self._take(first, head)
         except Undetermined:
             self._range = max(1, self._range // 2)
             raise
         self._adapt(found)
-        if found.blocks[-1].number < head:
-            after = found.blocks[-1].number + 1
-            self._ahead = after, self._reader.submit(self._read, after, self._last(after, head))
+        after = found.blocks[-1].number + 1
+        if after <= final:
+            self._ahead = after, self._reader.submit(self._read, after, self._last(after, final))
         return found
-
-    def forget(self) -> None:
-        """The chain has turned: what was read ahead is worthless."""
-        self._ahead = None
 
     def close(self) -> None:
         self._reader.shutdown(cancel_futures=True)

@@ -145,9 +145,8 @@ class Indexing:
 
     def _walk(self, cursor: Cursor, seen: Glance) -> bool:
         """The next blocks, each by its parent's hash."""
-        span = self._fetching.span(cursor.number + 1, seen.head.number)
+        span = self._fetching.span(cursor.number + 1, seen.head.number, seen.finalized.number)
         if span.blocks[0].parent_hash != cursor.hash:
-            self._fetching.forget()
             return False  # a reorg is going on: the next step sees it
         self._commit(cursor, span, seen)
         return True

@@ -85,8 +85,8 @@ class Following:
         decision = sending.decide(self._see(entry, look, receipt), self._patience)
         if decision is Decision.FOREIGN:
             self._stop(entry, look)
-        elif decision is Decision.REVERTED:
-            self._put_back(entry.transaction.id)
+        elif decision is Decision.REVERTED and receipt:
+            self._put_back(entry.transaction.id, receipt)
         elif decision is Decision.EXECUTED and receipt:
             self._reconsider(entry.transaction.id, receipt)
         elif decision is Decision.BUMP:
@@ -140,15 +140,20 @@ class Following:
             self._outgoing.condition.halt(session, reason)
         raise Halted(reason)
 
-    def _put_back(self, transaction_id: int) -> None:
-        """The whole transaction reverted, which no op can cause by the rules: halve the next ones to find who did."""
+    def _put_back(self, transaction_id: int, receipt: Receipt) -> None:
+        """The whole transaction reverted, which no op can cause by the rules: halve the next ones to find who did. Somebody
+        else may have carried what it asked for: indexing has the first word."""
         with self._database.write("submission.put_back") as session:
+            if not _is_read(session, receipt):
+                return
             operations = _sent_in(session, transaction_id)
             self.largest = len(operations)
             self._outgoing.condition.count(session, reverts=1)
             for operation in operations:
                 if len(operations) == 1:
                     outbox.refuse(session, operation.id, OperationStatus.SENT, "reverted", "its transaction reverted")
+                    operation.transaction_hash = receipt.transaction_hash  # a reorg opens it again
+                    operation.block_number, operation.block_hash = receipt.block_number, receipt.block_hash
                 else:
                     outbox.requeue(session, operation.id)
         log.error("transaction_reverted", transaction=transaction_id, operations=len(operations))
@@ -157,11 +162,8 @@ class Following:
         """Mined and indexed, yet some operation is undecided: a reorg put it back after its transaction had refused it, or
         had been refused. Simulation decides it again; the contract executes nothing twice."""
         with self._database.write("submission.reconsider") as session:
-            cursor = projections.cursor(session)
-            if cursor is None or cursor.number < receipt.block_number:
-                return  # indexing has still to read the block
-            if not projections.is_indexed(session, receipt.block_number, receipt.block_hash):
-                return  # the receipt and the projections are of two forks: indexing will rewind
+            if not _is_read(session, receipt):
+                return
             for operation in _sent_in(session, transaction_id):
                 outbox.requeue(session, operation.id)
 
@@ -174,6 +176,11 @@ class Following:
                     operations = _sent_in(session, entry.transaction.id)
                     released += sum(outbox.requeue(session, operation.id) for operation in operations)
         return released
+
+
+def _is_read(session: Session, receipt: Receipt) -> bool:
+    """False while indexing has still to read the block, or is on another fork than the receipt: it will rewind."""
+    return projections.is_indexed(session, receipt.block_number, receipt.block_hash)
 
 
 def _sent_in(session: Session, transaction_id: int) -> Sequence[Operation]:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import Update, and_, or_, select, update
+from sqlalchemy import Update, and_, func, or_, select, update
 
 from provenance import failpoints
 from provenance.services.webhooks.posting import Posted, Poster
@@ -69,7 +69,8 @@ class Delivering:
         self._lease.release()
 
     def _due(self) -> list[_Due]:
-        """Whose time has come, and whose block is as settled as its endpoint wants it. The oldest block first."""
+        """Whose time has come, and whose block is as settled as its endpoint wants it. The oldest block first, and
+        the endpoints in turns: one that is slow or has much to be told keeps no other waiting for long."""
         with self._database.read() as session:
             cursor = projections.cursor(session)
             if cursor is None:
@@ -84,7 +85,10 @@ class Delivering:
                 WebhookEndpoint, WebhookEndpoint.id == WebhookDelivery.endpoint_id
             )
             order = (WebhookDelivery.next_at, WebhookDelivery.block_number, WebhookDelivery.message_id)
-            query = query.where(*ready, settled, WebhookEndpoint.disabled.is_(None)).order_by(*order).limit(AT_ONCE)
+            turn = func.row_number().over(partition_by=WebhookDelivery.endpoint_id, order_by=order)
+            query = (
+                query.where(*ready, settled, WebhookEndpoint.disabled.is_(None)).order_by(turn, *order).limit(AT_ONCE)
+            )
             return [
                 _Due(row.endpoint_id, row.message_id, endpoint.url, endpoint.secret, row.body, row.attempts)
                 for row, endpoint in session.execute(query)
