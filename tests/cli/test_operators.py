@@ -324,8 +324,7 @@ def test_deploying_again_finds_the_registry(shell, service):
 
 
 def test_a_keystore_is_created_once(shell, service, tmp_path, monkeypatch):
-    real = keystore.create
-    monkeypatch.setattr(server.keystore, "create", lambda path, words: real(path, words, iterations=2))
+    quicken(monkeypatch)
     passphrase = service.folder / "keys" / "passphrase"
     made = shell.run("key", "create", tmp_path / "new.json", "--passphrase-file", passphrase, "--json")
     assert made.code == 0
@@ -333,6 +332,30 @@ def test_a_keystore_is_created_once(shell, service, tmp_path, monkeypatch):
     assert (tmp_path / "new.json").stat().st_mode & 0o777 == 0o600
     assert shell.run("key", "create", tmp_path / "new.json", "--passphrase-file", passphrase).code == 1
     assert shell.run("key", "create", tmp_path / "x.json", "--passphrase-file", tmp_path / "none").code == 65
+
+
+def quicken(monkeypatch):
+    real = keystore.create
+    monkeypatch.setattr(server.keystore, "create", lambda path, words, key: real(path, words, key=key, iterations=2))
+
+
+@pytest.mark.parametrize("prefix", ["", "0x"])
+def test_a_key_that_exists_is_kept_encrypted(shell, service, tmp_path, monkeypatch, prefix):
+    quicken(monkeypatch)
+    (tmp_path / "key").write_text(prefix + "46" * 32 + "\n")
+    files = ("--passphrase-file", service.folder / "keys" / "passphrase", "--private-key-file", tmp_path / "key")
+    made = shell.run("key", "create", tmp_path / "kept.json", *files, "--json")
+    assert made.json["address"] == "0x9d8A62f656a8d1615C1294fd71e9CFb3E4855A4F"  # EIP-155's example
+
+
+@pytest.mark.parametrize("content", ["", "46" * 31, "xy" * 32, "46" * 33, "钥匙"])
+def test_a_file_without_a_key_is_refused_and_not_repeated(shell, service, tmp_path, content):
+    (tmp_path / "key").write_text(content)
+    files = ("--passphrase-file", service.folder / "keys" / "passphrase", "--private-key-file", tmp_path / "key")
+    outcome = shell.run("key", "create", tmp_path / "kept.json", *files)
+    assert outcome.code == 65
+    assert not content or content not in outcome.err
+    assert not (tmp_path / "kept.json").exists()
 
 
 def test_a_node_serves_a_chain_until_it_is_told_to_stop(shell, tmp_path, monkeypatch):
