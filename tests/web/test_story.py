@@ -291,6 +291,16 @@ def test_the_auditor_sees_a_falsified_row(world, person):
         falsify("revoked")
 
 
+def test_a_search_that_failed_does_not_look_like_an_empty_one(world, person):
+    page = person("auditor", "/audit")
+    refusal = json.dumps({"code": "rate_limited", "detail": "too many", "status": 429})
+    page.route("**/v1/events?*", lambda route: route.fulfill(status=429, body=refusal))
+    for button in ("[data-filter] [type=submit]", "[data-csv]"):
+        page.evaluate("document.querySelector('[data-events] tbody').replaceChildren()")
+        page.click(button)
+        expect(page.locator("[data-events] .fault")).to_contain_text("Wait a minute")
+
+
 def test_a_page_of_another_role_asks_for_another_key(world, person):
     page = person("redeemer", "/redeem")
     page.goto(world.url + "/audit")
