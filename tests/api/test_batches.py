@@ -484,7 +484,7 @@ def test_what_somebody_else_has_taken_up_meanwhile_is_not_removed(town, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(database, "read", read)
-        town.services.issuance.discard_abandoned()
+        town.services.issuance._staging.discard_abandoned()
     with database.write() as session:
         assert session.get(tables.Tile, (orphan.batch_id, 0, 0)) is not None
         session.execute(delete(tables.Tile).where(tables.Tile.batch_id == orphan.batch_id))

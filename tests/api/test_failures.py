@@ -179,7 +179,7 @@ def test_a_statement_that_is_known_is_not_judged_again(town):
 
 def test_an_upload_that_lost_its_lease_publishes_nothing(town, monkeypatch):
     draft, issuance = town.draft(2), town.services.issuance
-    real = issuance._stage
+    real = issuance._staging.stage
 
     def slow(*arguments):
         lease = real(*arguments)
@@ -188,7 +188,7 @@ def test_an_upload_that_lost_its_lease_publishes_nothing(town, monkeypatch):
         return lease
 
     with monkeypatch.context() as patch:
-        patch.setattr(issuance, "_stage", slow)
+        patch.setattr(issuance._staging, "stage", slow)
         check_problem(town.call("POST", "/v1/batches", as_="supplier", data=draft.parts()), 409, "in_flight")
     assert town.call("GET", f"/v1/batches/{draft.batch_id.hex()}").status_code == 404
     assert town.call("POST", "/v1/batches", as_="supplier", data=draft.parts()).status_code == 202
