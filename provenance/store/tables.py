@@ -217,7 +217,7 @@ class Event(Base):
     block_number: Mapped[int]
     block_hash: Mapped[bytes]
     timestamp: Mapped[int] = mapped_column(index=True)
-    transaction_hash: Mapped[bytes] = mapped_column(index=True)
+    transaction_hash: Mapped[bytes]
     log_index: Mapped[int]
     kind: Mapped[str] = mapped_column(String(24))
     batch_id: Mapped[bytes | None]
