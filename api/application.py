@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import re
 import time
+from functools import partial
 
 import structlog
 from flask import Response, g, redirect, request
-from flask.globals import request_ctx
+from flask.globals import app_ctx, request_ctx
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_openapi import Info, OpenAPI
@@ -63,7 +64,7 @@ def create_app(services: Services) -> OpenAPI:
         hops = services.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     metrics = status.register(app)
-    app.before_request(lambda: _begin(metrics))  # first, so that even a refusal by the limiter has its Request-Id
+    app.before_request(_begin)  # first, so that even a refusal by the limiter has its Request-Id
     _limit(app, services.settings.rate_limit, services.settings.rate_storage)
     app.before_request(_authenticate)
     for module in (batches, vouchers, operations, events, audits, rpc, webhooks):
@@ -71,7 +72,7 @@ def create_app(services: Services) -> OpenAPI:
     pages.register(app)
     problems.register(app)
     app.before_request(_check_json)
-    app.after_request(_finish)
+    app.after_request(partial(_finish, metrics))
     app.add_url_rule("/docs", "docs", lambda: redirect("/docs/swagger"))
     app.add_url_rule("/docs/errors", "problem_types", problem_types.page)
     app.add_url_rule("/openapi.json", "openapi_json", lambda: redirect("/docs/openapi.json"))
@@ -98,11 +99,11 @@ def _limit(app: OpenAPI, rate: str, storage: str) -> None:
     )
 
 
-def _begin(metrics: status.Metrics) -> None:
+def _begin() -> None:
     given = request.headers.get("Request-Id")
     fresh = given is None or not _REQUEST_ID.match(given)
     g.request_id = f"{random.getrandbits(64):016x}" if fresh else given
-    g.started, g.metrics = time.monotonic(), metrics
+    g.started = time.monotonic()
 
 
 def _authenticate() -> None:
@@ -130,15 +131,14 @@ _HEADERS = {
 }
 
 
-def _finish(response: Response) -> Response:
-    seconds = time.monotonic() - g.get("started", time.monotonic())
-    asked, headers, request_id = request_ctx.request, response.headers, g.get("request_id", "")
+def _finish(metrics: status.Metrics, response: Response) -> Response:
+    asked, headers, own = request_ctx.request, response.headers, app_ctx.g
+    seconds, request_id = time.monotonic() - own.started, own.request_id
     headers.extend(_HEADERS, **{"Request-Id": request_id})
     headers.setdefault("Content-Security-Policy", csp.DOCS if asked.path.startswith("/docs") else csp.STRICT)
     headers.setdefault("Cache-Control", "no-store")
-    if "metrics" in g:
-        g.metrics.observe(response, seconds)
     route = asked.url_rule.rule if asked.url_rule else None
+    metrics.observe(asked.method, route or "unknown", response.status_code, seconds)
     facts = {"method": asked.method, "route": route, "status": response.status_code, "ms": round(seconds * 1000, 1)}
     log.info("request", request_id=request_id, **facts)
     if response.status_code == 200 and "ETag" in headers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from flask import Response, g, request
+from flask import Response, g
 from flask_openapi import APIBlueprint, OpenAPI, Tag
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -51,10 +51,9 @@ class Metrics:
         self._gauges: dict[str, Gauge] = {}
         self._of = lru_cache(maxsize=None)(self._series)  # as many as there are routes, methods and statuses
 
-    def observe(self, response: Response, seconds: float) -> None:
-        route = request.url_rule.rule if request.url_rule else "unknown"
-        method = request.method if request.method in METHODS else "other"  # or strangers could make a series each
-        requests, durations = self._of(method, route, response.status_code)
+    def observe(self, method: str, route: str, code: int, seconds: float) -> None:
+        known = method if method in METHODS else "other"  # or strangers could make a series each
+        requests, durations = self._of(known, route, code)
         requests.inc()
         durations.observe(seconds)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -29,6 +30,7 @@ class Database:
         self.url = url
         sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(url) if sqlite else _postgres_engine(url)
+        self._readers = _Readers(self.engine)
         self._snapshots = self.engine if sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @contextmanager
@@ -67,16 +69,56 @@ class Database:
 
     def fetch(self, lookup: Lookup, parameters: dict[str, Any]) -> Any:
         """The one row of a lookup, or None. No session: a statement is its own snapshot, and this is the way of the routes
-        that everybody asks."""
-        dialect = self.engine.dialect
+        that everybody asks. A connection that broke meanwhile is replaced once."""
         try:
-            with _translated(), closing(self.engine.raw_connection()) as connection:
-                return lookup.run(dialect, connection, parameters)
-        except dialect.loaded_dbapi.OperationalError as error:
-            raise StorageUnavailable(f"the database did not answer: {error}; try again") from error
+            return self._readers.run(lookup, parameters)
+        except StorageUnavailable:
+            return self._readers.run(lookup, parameters)
 
     def close(self) -> None:
+        self._readers.close()
         self.engine.dispose()
+
+
+class _Readers:
+    """One connection a thread for lookups, outside the pool and outside transactions: taking one out of the pool and putting
+    it back costs more than a lookup."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._mine = engine, threading.local()
+        self._all: list[PoolProxiedConnection] = []
+
+    def run(self, lookup: Lookup, parameters: dict[str, Any]) -> Any:
+        try:
+            with _translated():
+                return lookup.run(self._engine.dialect, self._connection(), parameters)
+        except self._engine.dialect.loaded_dbapi.OperationalError as error:
+            self._drop()
+            raise StorageUnavailable(f"the database did not answer: {error}; try again") from error
+
+    def _connection(self) -> PoolProxiedConnection:
+        found: PoolProxiedConnection | None = getattr(self._mine, "connection", None)
+        if found is None:
+            found = self._engine.raw_connection()
+            found.detach()
+            if self._engine.dialect.name == "postgresql":
+                found.driver_connection.autocommit = True  # type: ignore[union-attr]  # psycopg's
+            self._mine.connection = found
+            self._all.append(found)
+        return found
+
+    def _drop(self) -> None:
+        found = getattr(self._mine, "connection", None)
+        if found is not None:
+            self._mine.connection = None
+            self._all.remove(found)
+            found.close()
+
+    def close(self) -> None:
+        """When no thread asks any more."""
+        self._mine = threading.local()
+        while self._all:
+            self._all.pop().close()
 
 
 def _to_json(value: object) -> str:
