@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from flask import Response, g
+from flask import Response, current_app
 from flask_openapi import APIBlueprint, OpenAPI, Tag
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -37,7 +37,8 @@ def readyz() -> Response:
 
 @blueprint.get("/metrics", summary="Prometheus metrics")
 def metrics() -> Response:
-    return Response(g.metrics.expose(), mimetype="text/plain; version=0.0.4")
+    found: Metrics = current_app.extensions["metrics"]
+    return Response(found.expose(), mimetype="text/plain; version=0.0.4")
 
 
 class Metrics:
@@ -70,4 +71,5 @@ class Metrics:
 
 def register(app: OpenAPI) -> Metrics:
     app.register_api(blueprint)
-    return Metrics()
+    found = app.extensions["metrics"] = Metrics()
+    return found
