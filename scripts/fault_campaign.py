@@ -30,7 +30,9 @@ from tests.faults.reorging import Reorgs
 from tests.faults.world import World
 
 WORLD_KILLS = 100
-WORLD_REORGS = 50
+WORLD_REORGS = (
+    25  # then a fresh node: after some 900 blocks a deep reorg may cost anvil the code of the registry itself
+)
 """A new chain after so many: a history of hours would slow down the checking, not the checked."""
 
 Figures = dict[str, Any]
