@@ -102,7 +102,7 @@ class _Readers:
             found = self._engine.raw_connection()
             found.detach()
             if self._engine.dialect.name == "postgresql":
-                found.driver_connection.autocommit = True  # type: ignore[union-attr]  # psycopg's
+                found.dbapi_connection.autocommit = True  # type: ignore[union-attr]  # psycopg's own
             self._mine.connection = found
             self._all.append(found)
         return found

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from sqlalchemy import text
 
 from provenance.core.fingerprint import claim_address
 from tests.api.refusals import check_problem, nothing_stored
@@ -22,6 +23,20 @@ def test_a_vouchers_life_and_a_clean_audit(postgres_town):
     report = town.services.audit.run()
     assert report.differences == ()
     assert (report.leaves, report.operations) == (300, 5)
+
+
+def test_a_voucher_can_be_read_again_after_its_connection_was_cut(postgres_town):
+    town = postgres_town
+    key = town.mint(1).keys[0]
+    path = f"/v1/vouchers/{key.voucher_id}"
+    first = town.call("GET", path).get_json()
+    assert first["state"] == "sealed"
+    mine = "datname = current_database() AND pid <> pg_backend_pid()"
+    with town.database.read() as session:
+        cut = session.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}")).all()
+    assert cut
+    assert town.call("GET", path).get_json() == first
+    town.settle()
 
 
 def test_one_changed_byte_is_named(postgres_town):
