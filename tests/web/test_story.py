@@ -301,6 +301,20 @@ def test_a_search_that_failed_does_not_look_like_an_empty_one(world, person):
         expect(page.locator("[data-events] .fault")).to_contain_text("Wait a minute")
 
 
+def test_an_answer_that_comes_late_does_not_take_the_newer_ones_place(world, person):
+    page, late = person("auditor", "/audit"), []
+    batch = world.mint(1)
+    expect(page.locator("[data-events] tbody tr").first).to_be_visible()
+    page.route("**/v1/events?*", lambda route: route.continue_() if late else late.append(route))
+    page.click("[data-filter] [type=submit]")
+    page.fill("#subject", str(batch.id(0)))
+    page.click("[data-filter] [type=submit]")
+    expect(page.locator("[data-events] tbody")).to_contain_text("Nothing yet")
+    late[0].continue_()
+    page.wait_for_timeout(500)
+    expect(page.locator("[data-events] tbody")).to_contain_text("Nothing yet")
+
+
 def test_a_page_of_another_role_asks_for_another_key(world, person):
     page = person("redeemer", "/redeem")
     page.goto(world.url + "/audit")

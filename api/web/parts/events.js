@@ -9,11 +9,14 @@ const value = (id) => find(`#${id}`).value.trim();
 
 export function manageEvents() {
   let last = null;
+  let latest = 0; // answers may come in another order than they were asked for
   const search = async (more) => {
+    const turn = ++latest;
     const query = wanted();
     query.set("limit", PAGE);
     if (more && last) query.set("starting_after", last);
     const { data, has_more: rest } = await read(`/v1/events?${query}`);
+    if (turn !== latest) return;
     const body = find("[data-events] tbody");
     if (!more) body.replaceChildren();
     body.append(...(data.length || more ? data.map(row) : [h("tr", {}, h("td", { colspan: 5 }, t("common.none")))]));
