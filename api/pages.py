@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, cast
-from urllib.parse import quote
 
 from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, send_from_directory
 
@@ -27,8 +26,17 @@ blueprint = Blueprint("pages", __name__, template_folder="web/templates")
 @blueprint.get("/v")
 def verify() -> Response:
     if "id" in request.args:  # the form of a browser without JavaScript
-        return cast("Response", redirect(f"/v/{quote(request.args['id'][:60], safe='')}/opinion"))
+        return _to_opinion(request.args["id"])
     return _page("verify", policy=csp.VERIFY, prefixes=VERIFYING)
+
+
+def _to_opinion(text: str) -> Response:
+    """What is no voucher id may be a key typed into the wrong field: it goes into no path and is not shown again."""
+    try:
+        known = VoucherId.parse(text)
+    except InvalidInput:
+        return _no_voucher("…")
+    return cast("Response", redirect(f"/v/{known}/opinion"))
 
 
 @blueprint.get("/v/<voucher_id>")

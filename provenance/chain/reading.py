@@ -73,8 +73,9 @@ def disagreement(rpc: Rpc, number: int, block_hash: bytes) -> str | None:
 
 def contradiction(registry: Registry, vouchers: Sequence[tuple[bytes, int]], number: int) -> str | None:
     """Which of the other endpoints tells these vouchers otherwise at this block. One that does not answer says nothing."""
-    said = registry.vouchers(vouchers, number)
-    for other in _others(registry.rpc):
+    others = _others(registry.rpc)
+    said = registry.vouchers(vouchers, number) if others else []
+    for other in others:
         try:
             found = Registry(other, registry.address).vouchers(vouchers, number)
         except Undetermined:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,44 +81,40 @@ class Database:
 
 
 class _Readers:
-    """One connection a thread for lookups, outside the pool and outside transactions: taking one out of the pool and putting
-    it back costs more than a lookup."""
+    """Connections for lookups, outside the pool and outside transactions: taking one out of the pool and putting it back
+    costs more than a lookup. There are as many as were ever needed at once."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine, self._mine = engine, threading.local()
-        self._all: list[PoolProxiedConnection] = []
+        self._engine = engine
+        self._idle: deque[PoolProxiedConnection] = deque()  # its ends are safe for threads
 
     def run(self, lookup: Lookup, parameters: dict[str, Any]) -> Any:
+        """Raises StorageUnavailable, and then forgets all idle connections: what broke one broke them all."""
         try:
             with _translated():
-                return lookup.run(self._engine.dialect, self._connection(), parameters)
+                connection = self._take()
+                found = lookup.run(self._engine.dialect, connection, parameters)
         except self._engine.dialect.loaded_dbapi.OperationalError as error:
-            self._drop()
+            self.close()
             raise StorageUnavailable(f"the database did not answer: {error}; try again") from error
-
-    def _connection(self) -> PoolProxiedConnection:
-        found: PoolProxiedConnection | None = getattr(self._mine, "connection", None)
-        if found is None:
-            found = self._engine.raw_connection()
-            found.detach()
-            if self._engine.dialect.name == "postgresql":
-                found.dbapi_connection.autocommit = True  # type: ignore[union-attr]  # psycopg's own
-            self._mine.connection = found
-            self._all.append(found)
+        self._idle.append(connection)
         return found
 
-    def _drop(self) -> None:
-        found = getattr(self._mine, "connection", None)
-        if found is not None:
-            self._mine.connection = None
-            self._all.remove(found)
-            found.close()
+    def _take(self) -> PoolProxiedConnection:
+        with suppress(IndexError):
+            return self._idle.pop()
+        fresh = self._engine.raw_connection()
+        fresh.detach()
+        if self._engine.dialect.name == "postgresql":
+            fresh.dbapi_connection.autocommit = True  # type: ignore[union-attr]  # psycopg's own
+        return fresh
 
     def close(self) -> None:
-        """When no thread asks any more."""
-        self._mine = threading.local()
-        while self._all:
-            self._all.pop().close()
+        while True:
+            try:
+                self._idle.pop().close()
+            except IndexError:
+                return
 
 
 def _to_json(value: object) -> str:

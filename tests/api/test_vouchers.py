@@ -300,3 +300,15 @@ def test_the_certificate_says_where_it_was_minted(town, settled):
     receipt = town.services.registry.rpc.receipt(bytes.fromhex(document["batch"]["mintTransaction"][2:]))
     assert receipt.block_number == document["batch"]["mintBlock"]
     assert document["batch"]["batchId"] == to_hex(settled.batch_id)
+
+
+def test_a_key_in_the_form_for_ids_goes_into_no_path_and_is_not_shown_again(town):
+    """The form of a browser without JavaScript."""
+    key = town.mint(1).keys[0]
+    for text in (str(key), str(key)[:40], "a/b", "<b>"):
+        answer = town.call("GET", "/v", query_string={"id": text})
+        assert (answer.status_code, answer.headers.get("Location")) == (404, None)
+        assert text not in answer.text
+    answer = town.call("GET", "/v", query_string={"id": str(key.voucher_id)})
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"/v/{key.voucher_id}/opinion")
+    assert town.call("GET", "/v/nonsense/opinion").status_code == 404

@@ -13,7 +13,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import func, insert, inspect, select, text, update
+from sqlalchemy import bindparam, func, insert, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from provenance.core.encoding import address_of
@@ -21,6 +21,7 @@ from provenance.core.statements import SignedStatement
 from provenance.errors import Conflict, Halted, InvalidInput, NotFound, StorageUnavailable, Unauthorized
 from provenance.services.access import ABANDONED_SECONDS, KEEP_SECONDS, Access, Answer, Role
 from provenance.store import deliveries, migrate, outbox, tables
+from provenance.store.compiled import Lookup
 from provenance.store.database import Database
 from provenance.store.migrate import upgrade
 from tests.unit.test_statements import SIGNED
@@ -384,3 +385,20 @@ def test_a_deeper_second_reorg_is_no_news_about_news(database):
         ids = set(session.scalars(select(tables.WebhookDelivery.message_id)))
     assert ids == {told["message_id"], told["message_id"] + "_19000100_orphaned"}
     assert max(map(len, ids)) <= 64
+
+
+# ---------------------------------------------------------------------------------------------- lookups
+
+
+def test_threads_that_come_and_go_leave_no_connection_behind(tmp_path):
+    """A server may give every request a thread of its own."""
+    database = Database(f"sqlite:///{tmp_path}/lookups.db")
+    upgrade(database)
+    lookup = Lookup(select(tables.Batch.count.label("size")).where(tables.Batch.batch_id == bindparam("batch_id")))
+    files = Path("/proc/self/fd")
+    database.fetch(lookup, {"batch_id": b"x"})
+    before = len(list(files.iterdir()))
+    for _ in range(20):
+        run([threading.Thread(target=database.fetch, args=(lookup, {"batch_id": b"x"}))])
+    assert len(list(files.iterdir())) <= before + 2
+    database.close()
