@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from scripts import build_web
 from tests.town import Town, Watch
 
 
@@ -39,7 +40,13 @@ def _log_as_before() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def town(tmp_path_factory: pytest.TempPathFactory, watch: Watch) -> Iterator[Town]:
+def pages() -> None:
+    """The built pages, which a fresh clone does not have."""
+    build_web.build()
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory, watch: Watch, pages: None) -> Iterator[Town]:
     """Shared: tests make batches of their own in it and leave everybody else's alone."""
     town = Town(tmp_path_factory.mktemp("town"))
     yield town
@@ -64,7 +71,7 @@ def postgres() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_town(tmp_path_factory: pytest.TempPathFactory, watch: Watch, postgres: str) -> Iterator[Town]:
+def postgres_town(tmp_path_factory: pytest.TempPathFactory, watch: Watch, pages: None, postgres: str) -> Iterator[Town]:
     town = Town(tmp_path_factory.mktemp("postgres-town"), postgres)
     yield town
     town.close()

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import weakref
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from provenance import event_loop
 from provenance.errors import ChainUnavailable
 
 MAX_BODY = 128 * 2**20
 _CHUNK = 2**16
-_THREAD = "rpc-transport"
-_SLACK = 5.0  # seconds beyond the deadline in which the loop's thread must have said so
 
 
 class Throttled(ChainUnavailable):
@@ -24,25 +22,6 @@ class Throttled(ChainUnavailable):
     def __init__(self, detail: str, retry_after: float | None) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
-
-
-class _Loop:
-    """One event loop in a thread of its own for the whole process; a forked child starts its own."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._process = 0
-
-    def get(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None or self._process != os.getpid():
-                self._loop, self._process = asyncio.new_event_loop(), os.getpid()
-                threading.Thread(target=self._loop.run_forever, name=_THREAD, daemon=True).start()
-            return self._loop
-
-
-_LOOP = _Loop()
 
 
 class Transport:
@@ -57,16 +36,12 @@ class Transport:
         and a peer that drips its answer byte by byte included. Anything else raises ChainUnavailable, and then the
         request may or may not have been carried out.
         """
-        loop = _LOOP.get()
-        future = asyncio.run_coroutine_threadsafe(self._post(url, body, timeout), loop)
         try:
-            return future.result(timeout + _SLACK)
+            return event_loop.run(self._post(url, body, timeout), timeout)
         except TimeoutError as e:
             raise ChainUnavailable(f"{name_of(url)} did not answer within {timeout:.3g} s") from e
         except (aiohttp.ClientError, OSError, ValueError, EOFError) as e:
             raise ChainUnavailable(f"{name_of(url)} cannot be reached: {_describe(e)}") from e
-        finally:
-            future.cancel()
 
     async def _post(self, url: str, body: bytes, timeout: float) -> bytes:
         async with asyncio.timeout(timeout):
@@ -90,15 +65,10 @@ class Transport:
 
 def _close_all(sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession]) -> None:
     """Those of this process's loop; a forked child's parent closes its own."""
-    mine = sessions.pop(_LOOP.get(), None)
+    mine = sessions.pop(event_loop.current(), None)
     sessions.clear()
-    if mine is None:
-        return
-    closing = asyncio.run_coroutine_threadsafe(mine.close(), _LOOP.get())
-    if (
-        threading.current_thread().name != _THREAD
-    ):  # the collector may run in the loop's own thread, which must not wait
-        closing.result(_SLACK)
+    if mine is not None:
+        event_loop.finish(mine.close())
 
 
 def name_of(url: str) -> str:

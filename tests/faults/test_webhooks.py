@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 
@@ -204,6 +205,14 @@ def test_names_that_resolve_to_us_are_refused_when_they_are_used(receiver: Recei
     posted = Poster(timeout=3).post(f"https://{host}:{port}/hook", "whsec_" + "A" * 32, "msg", "{}")
     assert not posted.delivered
     assert receiver.requests == 0
+
+
+def test_posting_works_inside_a_running_event_loop(receiver: Receiver) -> None:
+    async def post() -> bool:
+        return Poster(private=True, timeout=3).post(receiver.url, "whsec_" + "A" * 32, "msg", "{}").delivered
+
+    receiver.secret = "whsec_" + "A" * 32
+    assert asyncio.run(post())
 
 
 def test_a_resolver_that_says_private_stops_the_post(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:

@@ -14,7 +14,6 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from provenance.core.voucher import VoucherKey
-from scripts import build_web
 from tests.web.world import World
 
 ARTEFACTS = Path(__file__).parents[2] / "test-artifacts" / "web"
@@ -39,20 +38,20 @@ def find_chromium() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    build_web.build()
+def world(tmp_path_factory: pytest.TempPathFactory, pages: None) -> Iterator[World]:
     world = World(tmp_path_factory.mktemp("world"))
     yield world
     world.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
+    """No longer than these tests: its event loop runs in the main thread, where other tests might want one of theirs."""
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def launch(playwright: Playwright) -> Callable[..., Browser]:
     """Starts Chromium: the system's, else Playwright's own, which is fetched where it is missing."""
     path = find_chromium()
@@ -63,7 +62,7 @@ def launch(playwright: Playwright) -> Callable[..., Browser]:
     return lambda *arguments: playwright.chromium.launch(executable_path=path, args=[*QUIET, *arguments])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
     browser = launch()
     yield browser

@@ -6,7 +6,6 @@ mind between check and use (DNS rebinding) gains nothing. Redirects are not foll
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from standardwebhooks import Webhook
 
+from provenance import event_loop
 from provenance.errors import InvalidInput
 
 TIMEOUT_SECONDS = 15.0
@@ -63,7 +63,8 @@ class Poster:
         """Never raises for what the receiver does. Ends within the timeout, whatever it does."""
         try:
             self.check(url)
-            return asyncio.run(self._post(url, _headers(secret, message_id, body), body.encode()))
+            posting = self._post(url, _headers(secret, message_id, body), body.encode())
+            return event_loop.run(posting, self._timeout)
         except InvalidInput as error:
             return Posted(None, error.detail)
         except TimeoutError:
