@@ -11,6 +11,7 @@ import json
 import random
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from eth_utils.crypto import keccak
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from provenance.chain import calldata, deployment
 from provenance.chain.calldata import Kind, Mint, Op
+from provenance.core.fingerprint import leaf
 from scripts import compile as build
 from scripts import node_tools
 from scripts.bench_chain import Chain, Distribution, MillionLeaves
@@ -82,8 +84,8 @@ class Registry:
         op = Op(kind, self.batch_id, index, party, nonce, deadline, r, vs)
         if nonce:
             return op
-        first = {"content_hash": bytes(32), "proof": self.tree.proof(index), "claim_address": signer.address}
-        return Op(**(vars(op) | first))
+        known = leaf(index, signer.address, bytes(32))
+        return replace(op, content_hash=bytes(32), proof=self.tree.proof(index), leaf=known)
 
     def execute(self, ops: Sequence[Op], encoding: Callable[[Sequence[Op]], bytes]) -> int:
         """The gas of one transaction in which every op executes."""

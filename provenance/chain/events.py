@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from eth_abi.exceptions import DecodingError
@@ -14,7 +14,7 @@ from eth_utils.abi import event_abi_to_log_topic
 from provenance.chain.abi import decode
 from provenance.chain.artifact import artifact
 from provenance.chain.rpc import Log
-from provenance.core.encoding import Address, address_of, to_hex
+from provenance.core.encoding import address_of, to_hex
 from provenance.core.ledger import ChainEvent, EventKind
 from provenance.errors import ChainUnavailable
 
@@ -37,10 +37,15 @@ ACTOR = {
 
 @dataclass(frozen=True)
 class _Shape:
+    """How a log becomes an event. Values are in the order: topics, data, one None; what an event lacks is at the None."""
+
     kind: EventKind
-    indexed: tuple[tuple[Callable[[bytes], Any], str], ...]  # (how to read it, name), in topic order
-    names: tuple[str, ...]
-    types: tuple[str, ...]
+    takers: tuple[Callable[[bytes], Any], ...]  # of the topics
+    types: tuple[str, ...]  # in the data
+    batch_id: int
+    index: int
+    actor: int
+    others: tuple[tuple[str, int], ...]  # (name, place)
 
 
 def decode_log(log: Log, timestamp: int) -> ChainEvent | None:
@@ -53,18 +58,16 @@ def decode_log(log: Log, timestamp: int) -> ChainEvent | None:
     except (DecodingError, ValueError, IndexError) as error:
         raise ChainUnavailable(f"the node gave a log that is not the registry's: {error!s:.100}") from error
     return ChainEvent(
-        kind=shape.kind,
-        block_number=log.block_number,
-        block_hash=log.block_hash,
-        timestamp=timestamp,
-        transaction=log.transaction_hash,
-        log_index=log.log_index,
-        batch_id=values.pop("batch_id", None),
-        index=values.pop("index", None),
-        actor=values.pop("actor", None),
-        fields={name: to_hex(value) if isinstance(value, bytes) else value for name, value in values.items()}
-        if values
-        else {},
+        shape.kind,
+        log.block_number,
+        log.block_hash,
+        timestamp,
+        log.transaction_hash,
+        log.log_index,
+        values[shape.batch_id],
+        values[shape.index],
+        values[shape.actor],
+        {name: _json(values[place]) for name, place in shape.others} if shape.others else {},
     )
 
 
@@ -73,27 +76,26 @@ def topic(kind: EventKind) -> bytes:
     return next(key for key, shape in _shapes().items() if shape.kind is kind)
 
 
-def _values(shape: _Shape, log: Log) -> dict[str, Any]:
-    words = zip(shape.indexed, log.topics[1:], strict=True)
-    values = {name: take(word) for (take, name), word in words}
+def _values(shape: _Shape, log: Log) -> list[Any]:
+    values = [take(word) for take, word in zip(shape.takers, log.topics[1:], strict=True)]
     if shape.types:
-        values |= zip(shape.names, decode(shape.types, log.data), strict=True)
+        values += decode(shape.types, log.data)
+    values.append(None)
     return values
+
+
+def _json(value: Any) -> Any:
+    return to_hex(value) if isinstance(value, bytes) else value
 
 
 def _taker(type_: str) -> Callable[[bytes], Any]:
     """How an indexed argument of this type is read from its 32-byte topic."""
     if type_ == "address":
-        return lambda word: _address(word[12:])
+        return lambda word: address_of(word[12:])
     if type_.startswith("bytes"):
         size = int(type_[5:])
         return lambda word: word[:size]
     return lambda word: int.from_bytes(word, "big")
-
-
-@lru_cache(maxsize=65536)
-def _address(data: bytes) -> Address:
-    return address_of(data)
 
 
 @cache
@@ -105,18 +107,23 @@ def _shapes() -> dict[bytes, _Shape]:
 
 
 def _shape(entry: Any) -> _Shape:
-    def name(argument: dict[str, Any]) -> str:
-        return "actor" if argument["name"] == ACTOR.get(entry["name"]) else _snake(argument["name"])
-
+    topics = [argument for argument in entry["inputs"] if argument["indexed"]]
     plain = [argument for argument in entry["inputs"] if not argument["indexed"]]
+    names = [_name(entry, argument) for argument in (*topics, *plain)]
+    places = {name: place for place, name in enumerate(names)}
     return _Shape(
         kind=EventKind(_snake(entry["name"])),
-        indexed=tuple(
-            (_taker(argument["type"]), name(argument)) for argument in entry["inputs"] if argument["indexed"]
-        ),
-        names=tuple(name(argument) for argument in plain),
+        takers=tuple(_taker(argument["type"]) for argument in topics),
         types=tuple(argument["type"] for argument in plain),
+        batch_id=places.pop("batch_id", len(names)),
+        index=places.pop("index", len(names)),
+        actor=places.pop("actor", len(names)),
+        others=tuple(places.items()),
     )
+
+
+def _name(entry: Any, argument: Any) -> str:
+    return "actor" if argument["name"] == ACTOR.get(entry["name"]) else _snake(argument["name"])
 
 
 def _snake(name: str) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import accumulate
 
-from eth_abi.abi import encode
 from eth_utils.address import to_canonical_address
-from eth_utils.crypto import keccak
 
-from provenance.chain.records import Kind, Op
+from provenance.chain.records import Address, Kind, Op
+from provenance.core.merkle import hash_pair
 from provenance.errors import InvalidInput
 
 REDEEM, SAME_PARTY, SAME_DEADLINE, FIRST_USE, CONTENT = 1, 2, 4, 8, 16
@@ -60,13 +60,9 @@ def pack(ops: Sequence[Op]) -> bytes:
 
 def _path(op: Op) -> list[bytes]:
     """The nodes from the op's leaf to the root; empty where the leaf is not known, or not needed."""
-    if op.content_hash is None or op.claim_address is None:
+    if op.content_hash is None or op.leaf is None:
         return []
-    values = (op.index, op.claim_address, op.content_hash)
-    path = [keccak(keccak(encode(["uint256", "address", "bytes32"], values)))]
-    for sibling in op.proof:
-        path.append(keccak(min(path[-1], sibling) + max(path[-1], sibling)))
-    return path
+    return list(accumulate(op.proof, hash_pair, initial=op.leaf))
 
 
 def _entries(ops: Sequence[Op], paths: Sequence[list[bytes]]) -> list[Entry]:
@@ -107,7 +103,7 @@ def _cut(node: bytes, visits: Counter[bytes], children: dict[bytes, tuple[bytes,
 
 
 def _pack_op(op: Op, before: Op | None, number: int, end: int, length: int) -> bytes:
-    same_party = before is not None and to_canonical_address(before.party) == to_canonical_address(op.party)
+    same_party = before is not None and _raw(before.party) == _raw(op.party)
     same_deadline = before is not None and before.deadline == op.deadline
     first_use = op.content_hash is not None
     content = first_use and any(op.content_hash or b"")
@@ -121,12 +117,17 @@ def _pack_op(op: Op, before: Op | None, number: int, end: int, length: int) -> b
         _bytes(32, op.r),
         _bytes(32, op.vs),
     ]
-    parts.append(b"" if same_party else to_canonical_address(op.party))
+    parts.append(b"" if same_party else _raw(op.party))
     parts.append(b"" if same_deadline else _u(5, op.deadline))
     parts.append(_bytes(32, op.content_hash or b"") if content else b"")
     if first_use:
         parts += [_u(2, end), _u(1, length), *(_bytes(32, node) for node in op.proof[:length])]
     return b"".join(parts)
+
+
+@lru_cache  # neighbours often have the same party
+def _raw(address: Address) -> bytes:
+    return to_canonical_address(address)
 
 
 def _u(size: int, value: int) -> bytes:

@@ -57,7 +57,7 @@ class Op:
     """A signed Transfer or Redeem (protocol.md, 4) with what the contract needs to check it.
 
     First use of a voucher needs `content_hash` (zero where there is no content) and `proof` (32-byte nodes,
-    leaf side first); later uses need neither. Where its `claim_address` is given too, ops of one batch share
+    leaf side first); later uses need neither. Where its `leaf` in the tree is given too, ops of one batch share
     what their proofs have in common, which makes them cheaper.
     """
 
@@ -71,7 +71,7 @@ class Op:
     vs: bytes
     content_hash: bytes | None = None
     proof: Sequence[bytes] = ()
-    claim_address: Address | None = None
+    leaf: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ addresses checksummed strings, times Unix seconds, fees wei.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from provenance.core.encoding import Address, address_of
 
@@ -34,8 +34,9 @@ class Block:
     gas_used: int
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(NamedTuple):
+    """A tuple, because a catch-up makes hundreds of thousands, and a frozen dataclass takes four times as long to make."""
+
     address: Address
     topics: tuple[bytes, ...]
     data: bytes
@@ -138,13 +139,8 @@ def bloom(value: object) -> bytes:
     return sized(value, 256)
 
 
-@lru_cache(maxsize=1024)
-def _checksummed(address_: bytes) -> Address:
-    return address_of(address_)
-
-
 def address(value: object) -> Address:
-    return _checksummed(sized(value, 20))
+    return address_of(sized(value, 20))
 
 
 def status(value: object) -> int:
@@ -192,17 +188,6 @@ class Fields:
         except Malformed as e:
             raise Malformed(f"{name}: {e}" if name in self._value else f"{name} is missing") from None
 
-    def all(self, wanted: Iterable[tuple[str, Callable[[object], Any]]]) -> list[Any]:
-        """Like `get` for each; of logs there may be a hundred thousand."""
-        values, taken = self._value, []
-        for name, decode in wanted:
-            try:
-                taken.append(decode(values.get(name)))
-            except Malformed:
-                self.get(name, decode)  # says which one
-                raise
-        return taken
-
     def has(self, name: str) -> bool:
         return self._value.get(name) is not None
 
@@ -224,23 +209,42 @@ def block(value: object) -> Block:
     )
 
 
-_LOG = (
-    ("address", address),
-    ("topics", items(hash32)),
-    ("data", data),
-    ("blockNumber", quantity),
-    ("blockHash", hash32),
-    ("transactionHash", hash32),
-    ("transactionIndex", quantity),
-    ("logIndex", quantity),
-)
-
-
 def log(value: object) -> Log:
+    try:
+        return _log_at_once(value)
+    except (Malformed, LookupError, TypeError, AttributeError):
+        return _log_by_fields(value)  # says what is wrong with it
+
+
+def _log_at_once(value: Any) -> Log:
+    if value.get("removed") is True or type(value["topics"]) is not list:
+        raise Malformed("not a log of the chain")
+    return Log(
+        address(value["address"]),
+        tuple(map(_word, value["topics"])),
+        data(value["data"]),
+        _integer(value["blockNumber"]),
+        _word(value["blockHash"]),
+        _word(value["transactionHash"]),
+        _integer(value["transactionIndex"]),
+        _integer(value["logIndex"]),
+    )
+
+
+def _log_by_fields(value: object) -> Log:
     fields = Fields(value)
     if fields.is_true("removed"):
         raise Malformed("a removed log is not part of the chain")
-    return Log(*fields.all(_LOG))
+    return Log(
+        address=fields.get("address", address),
+        topics=fields.get("topics", items(hash32)),
+        data=fields.get("data", data),
+        block_number=fields.get("blockNumber", quantity),
+        block_hash=fields.get("blockHash", hash32),
+        transaction_hash=fields.get("transactionHash", hash32),
+        transaction_index=fields.get("transactionIndex", quantity),
+        log_index=fields.get("logIndex", quantity),
+    )
 
 
 def receipt(value: object) -> Receipt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NewType
 
 import sha3
@@ -50,6 +51,7 @@ def parse_address(value: object, *, field: str = "address") -> Address:
     return address
 
 
+@lru_cache(maxsize=2**14)  # the checksum is a hash of its own, and most addresses come again and again
 def address_of(data: bytes) -> Address:
     """20 raw bytes to EIP-55."""
     return Address(to_checksum_address(data))

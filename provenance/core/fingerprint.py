@@ -79,4 +79,9 @@ def open_sealed(secret: bytes, index: int, sealed: bytes, expected_hash: bytes) 
 
 def leaf(index: int, address: Address, content: bytes) -> bytes:
     """OpenZeppelin's standard leaf over (uint256 index, address claimAddress, bytes32 contentHash), hashed twice."""
-    return keccak(keccak(index.to_bytes(32, "big"), bytes(12), address_bytes(address), content))
+    return leaf_of_record(index, address_bytes(address) + content)
+
+
+def leaf_of_record(index: int, record: bytes) -> bytes:
+    """The same from a public leaf on the wire, of LEAF_BYTES."""
+    return keccak(keccak(index.to_bytes(32, "big"), bytes(12), record))

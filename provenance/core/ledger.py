@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from provenance.core.encoding import Address
 from provenance.core.voucher import State
@@ -29,8 +29,7 @@ class EventKind(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True)
-class ChainEvent:
+class ChainEvent(NamedTuple):
     """One event of the registry. `actor` is the party it names first: brand, supplier, recipient or redeemer.
 
     `fields` holds what the event says beside batch, index and actor, as JSON values.
@@ -43,13 +42,12 @@ class ChainEvent:
     transaction: bytes
     log_index: int
     batch_id: bytes | None = None
-    index: int | None = None
+    index: int | None = None  # type: ignore[assignment]  # in place of tuple's method
     actor: Address | None = None
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class VoucherLine:
+class VoucherLine(NamedTuple):
     """What the events of one voucher add up to; `holder` is None while sealed."""
 
     state: State = State.SEALED
@@ -64,10 +62,11 @@ class VoucherLine:
         return VoucherLine(state, self.holder, self.nonce) if state else self
 
 
+SEALED = VoucherLine()
 _ENDS = {EventKind.REDEEMED: State.REDEEMED, EventKind.REVOKED: State.REVOKED}
 
 
-def fold_voucher(events: Iterable[ChainEvent], line: VoucherLine = VoucherLine()) -> VoucherLine:
+def fold_voucher(events: Iterable[ChainEvent], line: VoucherLine = SEALED) -> VoucherLine:
     """Events of one voucher in chain order, after those that have made `line`."""
     for event in events:
         line = line.after(event)

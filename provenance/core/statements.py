@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from coincurve import PrivateKey, PublicKey
-from eth_abi.abi import encode
 
 from provenance.core.encoding import (
     Address,
+    address_bytes,
     address_of,
     keccak,
     parse_address,
@@ -117,11 +118,10 @@ class Domain:
     chain_id: int
     registry: Address
 
-    @property
+    @cached_property
     def separator(self) -> bytes:
-        names = [keccak(_DOMAIN_TYPE.encode()), keccak(b"VoucherRegistry"), keccak(b"1")]
-        types = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
-        return keccak(encode(types, [*names, self.chain_id, self.registry]))
+        names = (keccak(_DOMAIN_TYPE.encode()), keccak(b"VoucherRegistry"), keccak(b"1"))
+        return keccak(*names, _word("uint256", self.chain_id), _word("address", self.registry))
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class SignedStatement:
 
     def to_json(self) -> dict[str, Any]:
         kind = type(self.statement)
-        values = zip(_FIELDS[kind], astuple(self.statement), strict=True)
+        values = zip(_FIELDS[kind], vars(self.statement).values(), strict=True)
         return {
             "type": kind.__name__,
             "message": {name: _to_json(value) for (_, name), value in values},
@@ -169,13 +169,26 @@ def encode_type(kind: type[Statement]) -> str:
 def digest(domain: Domain, statement: Statement) -> bytes:
     """The 32 bytes that are signed (EIP-712)."""
     kind = type(statement)
-    types, values = ["bytes32"], [keccak(encode_type(kind).encode())]
-    for (type_, _), value in zip(_FIELDS[kind], astuple(statement), strict=True):
-        if type_ == "uint32[]":
-            type_, value = "bytes32", keccak(*(i.to_bytes(32, "big") for i in value))
-        types.append(type_)
-        values.append(value)
-    return keccak(b"\x19\x01", domain.separator, keccak(encode(types, values)))
+    words = (_word(type_, value) for (type_, _), value in zip(_FIELDS[kind], vars(statement).values(), strict=True))
+    return keccak(b"\x19\x01", domain.separator, keccak(_type_hash(kind), *words))
+
+
+def _word(type_: str, value: Any) -> bytes:
+    """EIP-712 encodeData of one field: 32 bytes. Raises ValueError and OverflowError for what the type cannot hold."""
+    if type_ == "address":
+        return bytes(12) + address_bytes(value)
+    if type_.endswith("[]"):
+        return keccak(*(_word(type_[:-2], item) for item in value))
+    if type_.startswith("bytes"):
+        if len(value) != int(type_[5:]):
+            raise ValueError(f"{len(value)} bytes in a {type_}")
+        return bytes(value.ljust(32, b"\0"))
+    size = 1 if type_ == "bool" else int(type_[4:]) // 8
+    return int(value).to_bytes(size, "big").rjust(32, b"\0")
+
+
+def _type_hash(kind: type[Statement]) -> bytes:
+    return keccak(encode_type(kind).encode())
 
 
 def sign(private_key: bytes, message_digest: bytes) -> Signature:

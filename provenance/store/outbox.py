@@ -6,12 +6,12 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Table, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Table, select, update
 from sqlalchemy.orm import Session
 
 from provenance.core.statements import SignedStatement
 from provenance.errors import Conflict
+from provenance.store import compiled
 from provenance.store.tables import Operation, OperationStatus
 
 _OPERATIONS = cast(Table, Operation.__table__)
@@ -41,12 +41,10 @@ def enqueue(session: Session, request: Request) -> Operation:
     A crash before the caller's commit leaves nothing; after it the operation will be carried out or refused.
     """
     columns = {"id": secrets.token_hex(16), "status": OperationStatus.ACCEPTED, **_columns(request)}
-    try:
-        with session.begin_nested():
-            session.connection().execute(insert(_OPERATIONS), columns)
-    except IntegrityError as error:
-        return _after_collision(session, request, error)
-    return Operation(**columns)
+    connection = session.connection()
+    insert = compiled.insert(connection.dialect, _OPERATIONS).on_conflict_do_nothing().returning(_OPERATIONS.c.id)
+    stored = connection.execute(insert, columns).first()
+    return Operation(**columns) if stored else _in_the_way(session, request)
 
 
 def _columns(request: Request) -> dict[str, Any]:
@@ -62,12 +60,12 @@ def _columns(request: Request) -> dict[str, Any]:
     }
 
 
-def _after_collision(session: Session, request: Request, error: IntegrityError) -> Operation:
+def _in_the_way(session: Session, request: Request) -> Operation:
     known = find(session, request.digest)
     if known is not None:
         return known
     detail = "another operation on this voucher was accepted first; read its state and try again"
-    raise Conflict(detail, code="voucher_reserved") from error
+    raise Conflict(detail, code="voucher_reserved")
 
 
 def refuse(session: Session, operation_id: str, expected: OperationStatus, reason: str, detail: str) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import Table, and_, delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from provenance.core.encoding import Address, parse_hex
-from provenance.core.ledger import ChainEvent, EventKind, VoucherLine, fold_voucher
+from provenance.core.ledger import SEALED, ChainEvent, EventKind, VoucherLine, fold_voucher
 from provenance.core.voucher import State
 from provenance.store import tables as t
 from provenance.store.compiled import Bulk
@@ -29,7 +29,6 @@ _EVENT_COLUMNS = [column.name for column in t.Event.__table__.columns if column.
 _VOUCHER_COLUMNS = [column.name for column in t.VoucherState.__table__.columns]
 _EVENTS = Bulk(cast(Table, t.Event.__table__), _EVENT_COLUMNS)
 _VOUCHERS = Bulk(cast(Table, t.VoucherState.__table__), _VOUCHER_COLUMNS, replace=True)
-_SEALED = VoucherLine()
 
 
 class _Folded(NamedTuple):
@@ -114,7 +113,7 @@ def _row(event: ChainEvent) -> tuple[Any, ...]:
         event.timestamp,
         event.transaction,
         event.log_index,
-        event.kind.value,
+        str(event.kind),
         event.batch_id,
         event.index,
         event.actor,
@@ -133,7 +132,7 @@ def _apply_to_vouchers(session: Session, events: Sequence[ChainEvent]) -> None:
     before = _load_lines(session, list(mine))
     after: dict[Key, _Folded] = {}
     for key, its_events in mine.items():
-        line = fold_voucher(its_events, before.get(key, _SEALED))
+        line = fold_voucher(its_events, before.get(key, SEALED))
         after[key] = _Folded(line, its_events[-1].block_number)
     _store_lines(session, after)
     _shift_counts(session, before, {key: folded.line for key, folded in after.items()})
@@ -149,7 +148,7 @@ def _load_lines(session: Session, keys: Sequence[Key]) -> dict[Key, VoucherLine]
 
 
 def _store_lines(session: Session, lines: dict[Key, _Folded]) -> None:
-    rows = [(*key, line.state.value, line.holder, line.nonce, block) for key, (line, block) in lines.items()]
+    rows = [(*key, str(line.state), line.holder, line.nonce, block) for key, (line, block) in lines.items()]
     _VOUCHERS.run(session.connection(), rows)
 
 
@@ -172,7 +171,7 @@ def _parts(keys: Sequence[Key]) -> list[Sequence[Key]]:
 def _shift_counts(session: Session, before: dict[Key, VoucherLine], after: dict[Key, VoucherLine]) -> None:
     shifts: dict[bytes, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for key, line in after.items():
-        shifts[key[0]][before.get(key, _SEALED).state] -= 1
+        shifts[key[0]][before.get(key, SEALED).state] -= 1
         shifts[key[0]][line.state] += 1
     for batch_id, shift in shifts.items():
         batch = session.get_one(t.BatchState, batch_id)

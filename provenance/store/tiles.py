@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from provenance.core import merkle
 from provenance.core.encoding import Address, address_of
-from provenance.core.fingerprint import LEAF_BYTES, leaf
+from provenance.core.fingerprint import LEAF_BYTES, leaf_of_record
 from provenance.errors import Halted
 from provenance.store.tables import Tile
 
@@ -94,11 +94,13 @@ class TreeReader:
 
     def public_leaf(self, index: int) -> tuple[Address, bytes]:
         """(claim address, content hash)."""
-        number, place = divmod(index, LEAVES_PER_TILE)
-        self._fetch({(0, number)})
-        start = place * LEAF_BYTES
-        data = self._tiles[0, number][start : start + LEAF_BYTES]
-        return address_of(data[:20]), data[20:]
+        record = self._record(index)
+        return address_of(record[:20]), record[20:]
+
+    def leaf(self, index: int) -> tuple[bytes, bytes]:
+        """(the tree's leaf, content hash)."""
+        record = self._record(index)
+        return leaf_of_record(index, record), record[20:]
 
     def proof(self, index: int) -> list[bytes]:
         """Siblings from the bottom up. One query, whatever the size: at most two tiles of leaves and one for 8 levels."""
@@ -108,9 +110,15 @@ class TreeReader:
     def _node(self, node: int) -> bytes:
         if node >= self._count - 1:
             index = 2 * self._count - 2 - node
-            return leaf(index, *self.public_leaf(index))
+            return self.leaf(index)[0]
         level, number, offset = locate(self._count, node)
         return self._tiles[level, number][offset : offset + NODE_BYTES]
+
+    def _record(self, index: int) -> bytes:
+        """LEAF_BYTES of them."""
+        number, place = divmod(index, LEAVES_PER_TILE)
+        self._fetch({(0, number)})
+        return self._tiles[0, number][place * LEAF_BYTES :][:LEAF_BYTES]
 
     def _tile_of(self, node: int) -> TileKey:
         if node >= self._count - 1:

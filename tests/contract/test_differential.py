@@ -19,6 +19,7 @@ from provenance.chain import calldata
 from provenance.chain.artifact import artifact
 from provenance.chain.calldata import Kind, Mint, Op, Status
 from provenance.chain.packing import pack
+from provenance.core.fingerprint import leaf
 from provenance.errors import InvalidInput
 from scripts import node_tools
 from tests.contract.fold import Fold, compare
@@ -225,7 +226,7 @@ def made(world: World, batch: Minted, rules: Rules, what: str, index: int, who: 
     nonce = max(0, rules.nonce.get(index, 0) + off)
     proof = batch.tree.proof(index) if index < 5 else batch.tree.proof(0)
     op = world.op(kind, batch, index, signer, party=party, nonce=nonce, proof=proof)
-    return replace(op, claim_address=claim.address), signer.address
+    return replace(op, leaf=leaf(op.index, claim.address, op.content_hash)), signer.address
 
 
 def judged(rules: Rules, batch: Minted, op: Op, signer: str) -> Status:

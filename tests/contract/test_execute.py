@@ -10,6 +10,7 @@ import pytest
 from provenance.chain import calldata
 from provenance.chain.calldata import Kind, Op, State, Status
 from provenance.chain.packing import pack
+from provenance.core.fingerprint import leaf
 from tests.contract.world import ZERO, Minted, Reverted, World, person
 
 ENCODERS = {
@@ -219,7 +220,7 @@ def test_cannot_ask_for_lists_of_different_length(world: World) -> None:
 
 
 def known(batch: Minted, op: Op) -> Op:
-    return replace(op, claim_address=batch.claims[op.index].address)
+    return replace(op, leaf=leaf(op.index, batch.claims[op.index].address, op.content_hash))
 
 
 def test_shared_proofs_execute_every_op_of_a_batch(world: World) -> None:
@@ -236,11 +237,11 @@ def test_a_bad_proof_spoils_no_other_that_shares(world: World) -> None:
     ops[3] = replace(ops[3], proof=batch.tree.proof(4))
     ops[5] = replace(ops[5], proof=ops[5].proof[:-1])
     ops[7] = replace(ops[7], proof=[*ops[7].proof, batch.tree.root])
-    ops[9] = replace(ops[9], claim_address=batch.claims[8].address)
+    ops[9] = replace(ops[9], leaf=ops[8].leaf)
     ops[11] = replace(ops[11], content_hash=b"\1" * 32)
     bad = {3, 5, 7, 9, 11}
     expected = [Status.NOT_IN_BATCH if i in bad - {9} else Status.EXECUTED for i in range(16)]
-    assert world.execute(*ops) == expected  # the claim address (9) only helps packing: the signature names the holder
+    assert world.execute(*ops) == expected  # the leaf (9) only helps packing: the signature names the holder
 
 
 def test_nodes_that_do_not_hash_to_the_root_refuse_first_uses_only(world: World) -> None:

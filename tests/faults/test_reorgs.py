@@ -36,19 +36,20 @@ def test_random_reorgs_leave_no_trace(new_world: NewWorld, database_url: str) ->
     check(reorgs.world)
 
 
-def test_only_what_is_final_is_read_ahead(world: World) -> None:
-    """Anything else may be on a dead branch by the time when it is used."""
+def test_blocks_read_ahead_of_a_reorg_are_read_again_after_it(world: World) -> None:
     world.anvil.mine(40)
     fetching = Fetching(world.services.registry, 5)
-    spans = []
-    while not spans or spans[-1].blocks[-1].number < 30:
-        first = spans[-1].blocks[-1].number + 1 if spans else 1
-        spans.append(fetching.span(first, 30, 12))
-        ahead = fetching._ahead
-        if ahead is not None:
-            assert ahead[1].result().blocks[-1].number <= 12
+    spans = [fetching.span(11, 30)]
+    assert fetching.ahead is not None
+    assert [block.number for block in fetching.ahead[1].result().blocks] == list(range(16, 21))
+    world.anvil.reorg(world.anvil.number() - 17)
+    while spans[-1].blocks[-1].number < 30:
+        spans.append(fetching.span(spans[-1].blocks[-1].number + 1, 30))
     fetching.close()
-    assert [block.number for span in spans for block in span.blocks] == list(range(1, 31))
+    blocks = [block for span in spans for block in span.blocks]
+    assert [(block.number, block.hash) for block in blocks] == [
+        (number, world.services.registry.rpc.block(number).hash) for number in range(11, 31)
+    ]
 
 
 def test_a_nonce_that_went_to_another_transaction_stops_the_signer_until_a_person_looks(world: World) -> None:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, or_, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, and_, select, update
 from sqlalchemy.orm import Session
 
 from provenance.chain.records import Status
@@ -185,5 +185,5 @@ def _is_free(session: Session, operation: Operation) -> bool:
         Operation.index == operation.index,
         Operation.nonce == operation.nonce,
     )
-    others = or_(Operation.status != OperationStatus.REFUSED)
-    return session.scalar(select(Operation.id).where(same, others, Operation.id != operation.id).limit(1)) is None
+    others = (Operation.status != OperationStatus.REFUSED, Operation.id != operation.id)
+    return session.scalar(select(Operation.id).where(same, *others).limit(1)) is None

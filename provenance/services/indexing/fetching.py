@@ -35,11 +35,11 @@ class Fetching:
     def __init__(self, registry: Registry, most_blocks: int) -> None:
         self._registry, self._most, self._range = registry, most_blocks, min(FIRST_RANGE, most_blocks)
         self._reader = ThreadPoolExecutor(1, "indexing-ahead")
-        self._ahead: tuple[int, Future[Span]] | None = None
+        self.ahead: tuple[int, Future[Span]] | None = None
+        """The first block of what is being read, or was, for the next step."""
 
-    def span(self, first: int, head: int, final: int) -> Span:
-        """From block `first` on: as many as the node bears. Only what is final is read ahead: anything else may be on a dead
-        branch before it is used. Raises Undetermined; then the next try asks for less."""
+    def span(self, first: int, head: int) -> Span:
+        """From block `first` on: as many as the node bears. Raises Undetermined; then the next try asks for less."""
         try:
             found = self._take(first, head)
         except Undetermined:
@@ -47,18 +47,25 @@ class Fetching:
             raise
         self._adapt(found)
         after = found.blocks[-1].number + 1
-        if after <= final:
-            self._ahead = after, self._reader.submit(self._read, after, self._last(after, final))
+        if after <= head:
+            self.ahead = after, self._reader.submit(self._read, after, self._last(after, head))
         return found
 
     def close(self) -> None:
         self._reader.shutdown(cancel_futures=True)
 
     def _take(self, first: int, head: int) -> Span:
-        ahead, self._ahead = self._ahead, None
+        ahead, self.ahead = self.ahead, None
         if ahead and ahead[0] == first:
-            return ahead[1].result()
+            found = ahead[1].result()
+            if self._stands(found.blocks[-1]):
+                return found
         return self._read(first, self._last(first, head))
+
+    def _stands(self, last: Block) -> bool:
+        """What was read some time ago may be on a dead branch by now, above blocks that are final in the new one."""
+        now = self._registry.rpc.find_block(last.number)
+        return now is not None and now.hash == last.hash
 
     def _last(self, first: int, head: int) -> int:
         return min(first + self._range - 1, head)

@@ -145,7 +145,7 @@ class Indexing:
 
     def _walk(self, cursor: Cursor, seen: Glance) -> bool:
         """The next blocks, each by its parent's hash."""
-        span = self._fetching.span(cursor.number + 1, seen.head.number, seen.finalized.number)
+        span = self._fetching.span(cursor.number + 1, seen.head.number)
         if span.blocks[0].parent_hash != cursor.hash:
             return False  # a reorg is going on: the next step sees it
         self._commit(cursor, span, seen)

@@ -31,7 +31,7 @@ def _op(session: Session, operation: Operation, trees: dict[bytes, TreeReader]) 
     if not isinstance(statement, Transfer | Redeem):
         raise Halted(f"operation {operation.id} is no transfer and no redemption")
     tree = _tree(session, statement.batch_id, trees) if statement.nonce == 0 else None
-    claim_address, content_hash = tree.public_leaf(statement.index) if tree else (None, None)
+    leaf, content_hash = tree.leaf(statement.index) if tree else (None, None)
     return calldata.Op(
         kind=calldata.Kind.TRANSFER if isinstance(statement, Transfer) else calldata.Kind.REDEEM,
         batch_id=statement.batch_id,
@@ -43,7 +43,7 @@ def _op(session: Session, operation: Operation, trees: dict[bytes, TreeReader]) 
         vs=signed.signature.vs,
         content_hash=content_hash,
         proof=tree.proof(statement.index) if tree else (),
-        claim_address=claim_address,
+        leaf=leaf,
     )
 
 
