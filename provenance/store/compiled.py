@@ -18,9 +18,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 _INSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def insert(dialect: Dialect, table: Table) -> Any:
+def insert(dialect: str, table: Table) -> Any:
     """The dialect's own, which knows what to do about conflicts."""
-    return _INSERTS[dialect.name](table)
+    return _INSERTS[dialect](table)
 
 
 class Lookup:
@@ -73,13 +73,13 @@ class Bulk:
     def _get(self, dialect: Dialect, count: int) -> _Compiled:
         found = self._compiled.get((dialect.name, count))
         if found is None:
-            statement, columns = self._statement(dialect), list(self._columns)
+            statement, columns = self._statement(dialect.name), list(self._columns)
             if count > 1:
                 statement = statement.values([dict.fromkeys(columns)] * count)
             found = self._compiled[dialect.name, count] = _compile(statement, dialect, columns)
         return found
 
-    def _statement(self, dialect: Dialect) -> Any:
+    def _statement(self, dialect: str) -> Any:
         statement = insert(dialect, self._table)
         if self._replace:
             keys = [column.name for column in self._table.primary_key]

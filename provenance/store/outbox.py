@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from provenance.core.statements import SignedStatement
@@ -32,7 +33,10 @@ class Request:
 
 def find(session: Session, digest: bytes) -> Operation | None:
     """Operations are one per digest, never per signature: a signature can be made again."""
-    return session.scalar(select(Operation).where(Operation.digest == digest))
+    return session.scalar(_BY_DIGEST, {"digest": digest})
+
+
+_BY_DIGEST = select(Operation).where(Operation.digest == bindparam("digest"))  # built once, as is _insert
 
 
 def enqueue(session: Session, request: Request) -> Operation:
@@ -42,9 +46,14 @@ def enqueue(session: Session, request: Request) -> Operation:
     """
     columns = {"id": secrets.token_hex(16), "status": OperationStatus.ACCEPTED, **_columns(request)}
     connection = session.connection()
-    insert = compiled.insert(connection.dialect, _OPERATIONS).on_conflict_do_nothing().returning(_OPERATIONS.c.id)
-    stored = connection.execute(insert, columns).first()
+    stored = connection.execute(_insert(connection.dialect.name), columns).first()
     return Operation(**columns) if stored else _in_the_way(session, request)
+
+
+@cache
+def _insert(dialect: str) -> Any:
+    """Gives back the id, or nothing where another operation is in the way."""
+    return compiled.insert(dialect, _OPERATIONS).on_conflict_do_nothing().returning(_OPERATIONS.c.id)
 
 
 def _columns(request: Request) -> dict[str, Any]:

@@ -104,8 +104,9 @@ class TreeReader:
 
     def proof(self, index: int) -> list[bytes]:
         """Siblings from the bottom up. One query, whatever the size: at most two tiles of leaves and one for 8 levels."""
-        self._fetch({self._tile_of(node) for node in merkle.path(self._count, index)} | {(0, index // LEAVES_PER_TILE)})
-        return merkle.proof(self._count, index, self._node)
+        path = merkle.path(self._count, index)
+        self._fetch({self._tile_of(node) for node in path} | {(0, index // LEAVES_PER_TILE)})
+        return [self._node(node) for node in path]
 
     def _node(self, node: int) -> bytes:
         if node >= self._count - 1:
