@@ -29,6 +29,10 @@ class EventKind(StrEnum):
     REFUSED = "refused"
 
 
+VOUCHER_KINDS = (EventKind.TRANSFERRED, EventKind.REDEEMED, EventKind.REVOKED)
+"""What changes one voucher's state."""
+
+
 class ChainEvent(NamedTuple):
     """One event of the registry. `actor` is the party it names first: brand, supplier, recipient or redeemer.
 

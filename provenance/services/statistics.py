@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Select, func, select
 
 from provenance.core.encoding import Address
-from provenance.core.ledger import EventKind
+from provenance.core.ledger import VOUCHER_KINDS, EventKind
 from provenance.store.database import Database
 from provenance.store.tables import BatchState, Event
-
-COUNTED = (EventKind.TRANSFERRED, EventKind.REDEEMED, EventKind.REVOKED)
 
 
 @dataclass(frozen=True)
@@ -36,11 +34,11 @@ class Statistics:
         with self._database.read() as session:
             for start, count in session.execute(_minted(seconds, supplier)):
                 found[int(start)]["minted"] = int(count)
-            for kind in COUNTED:
+            for kind in VOUCHER_KINDS:
                 for start, count in session.execute(_happened(kind, seconds, supplier)):
                     found[int(start)][kind] = int(count)
         return [
-            Period(start, *(counts.get(name, 0) for name in ("minted", *COUNTED)))
+            Period(start, *(counts.get(name, 0) for name in ("minted", *VOUCHER_KINDS)))
             for start, counts in sorted(found.items())
         ]
 

@@ -11,7 +11,7 @@ from provenance.chain.registry import Registry
 from provenance.chain.wire import Block
 from provenance.core.certificate import Certificate
 from provenance.core.encoding import Address, to_hex
-from provenance.core.ledger import ChainEvent, EventKind
+from provenance.core.ledger import VOUCHER_KINDS, ChainEvent
 from provenance.core.statements import Domain
 from provenance.core.verdict import (
     BlockRef,
@@ -27,7 +27,6 @@ from provenance.core.voucher import VoucherId
 from provenance.errors import ChainMismatch, ChainUnavailable, Undetermined
 
 _T = TypeVar("_T")
-HISTORY = (EventKind.TRANSFERRED, EventKind.REDEEMED, EventKind.REVOKED)
 
 
 class Verification:
@@ -116,7 +115,7 @@ def _history(registry: Registry, voucher_id: VoucherId, first: int, last: int) -
         if entry.block_number not in times:
             times[entry.block_number] = registry.rpc.block(entry.block_number).timestamp
     events = [event for entry in logs if (event := decode_log(entry, times[entry.block_number]))]
-    return tuple(_happening(event) for event in events if event.kind in HISTORY and event.actor)
+    return tuple(_happening(event) for event in events if event.kind in VOUCHER_KINDS and event.actor)
 
 
 def _happening(event: ChainEvent) -> Happening:

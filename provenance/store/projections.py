@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from provenance.core.encoding import Address, address_of
 from provenance.core.fingerprint import LEAF_BYTES
-from provenance.core.ledger import VoucherLine
+from provenance.core.ledger import SEALED, VoucherLine
 from provenance.core.rules import OpFacts
 from provenance.core.voucher import State
 from provenance.errors import NotFound
@@ -47,7 +47,7 @@ def line(session: Session, batch_id: bytes, index: int) -> VoucherLine:
     """A voucher without a row is sealed: nothing has happened to it."""
     row = session.get(VoucherState, (batch_id, index))
     if row is None:
-        return VoucherLine()
+        return SEALED
     return VoucherLine(State(row.state), Address(row.holder) if row.holder else None, row.nonce)
 
 
@@ -65,7 +65,7 @@ def op_facts(session: Session, batch_id: bytes, index: int, redeemer: Address | 
     leaf = {"number": number, "start": place * LEAF_BYTES + 1}
     row = session.execute(_FACTS, {"batch_id": batch_id, "index": index, "redeemer": redeemer, **leaf}).one_or_none()
     if row is None:
-        return OpFacts(False, 0, 0, False, False, 0, VoucherLine(), None, now)
+        return OpFacts(False, 0, 0, False, False, 0, SEALED, None, now)
     holder = Address(row.holder) if row.holder else None
     return OpFacts(
         known=True,
@@ -74,7 +74,7 @@ def op_facts(session: Session, batch_id: bytes, index: int, redeemer: Address | 
         suspended=row.suspended,
         brand_admitted=bool(row.admitted),
         redeemer_until=row.until or 0,
-        line=VoucherLine(State(row.state), holder, row.nonce) if row.state else VoucherLine(),
+        line=VoucherLine(State(row.state), holder, row.nonce) if row.state else SEALED,
         claim_address=address_of(row.claim_address) if row.claim_address and index < row.size else None,
         now=max(now, row.timestamp or 0),
     )
