@@ -4,44 +4,39 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec
 
 from flask import Response, json, request
 
+from api import representation
 from api.auth import caller, services
 from api.problems import Unsendable
-from api.representation import location
-from provenance.services.access import Answer
+from provenance.store.answers import Answer, Claim, Overtaken
+from provenance.store.operations import OperationView
 
 MAX_LENGTH = 255
-P = ParamSpec("P")
 
 
-def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
-    """For a view that stores something. Refusals are not kept: the same request may succeed when the state has changed."""
+def once(accept: Callable[[Claim], OperationView]) -> Response:
+    """The answer to a request that stores an operation. Refusals are not kept: the same request may succeed when the state
+    has changed. Of equal requests at once one is carried out; the others wait for its commit and replay its answer."""
+    claim = Claim(_scope(), _key(), hashlib.sha256(request.get_data()).digest(), _render)
+    first = services().access.first_answer(claim)
+    if first is not None:
+        return _replay(first)
+    try:
+        return representation.operation(accept(claim), 202)
+    except Overtaken:
+        return once(accept)
 
-    @wraps(view)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Response:
-        key, scope = _key(), _scope()
-        access = services().access
-        first = access.begin(scope, key, hashlib.sha256(request.get_data()).digest())
-        if first is not None:
-            return _replay(first)
-        try:
-            response = view(*args, **kwargs)
-        except BaseException:
-            access.abandon(scope, key)
-            raise
-        access.finish(scope, key, Answer(response.status_code, response.get_data()))
-        return response
 
-    return wrapper
+def _render(view: OperationView) -> Answer:
+    response = representation.operation(view, 202)
+    return Answer(response.status_code, response.get_data())
 
 
 def _replay(first: Answer) -> Response:
     response = Response(first.body, first.status, mimetype="application/json")
-    response.headers["Location"] = location(json.loads(first.body)["id"])
+    response.headers["Location"] = representation.location(json.loads(first.body)["id"])
     response.headers["Idempotent-Replayed"] = "true"
     return response
 

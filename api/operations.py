@@ -11,7 +11,7 @@ from flask_openapi import APIBlueprint, Tag
 
 from api import representation
 from api.auth import caller, require, services
-from api.idempotency import idempotent
+from api.idempotency import once
 from api.schemas import (
     Body,
     OperationAnswer,
@@ -24,7 +24,6 @@ from api.schemas import (
 from provenance.core.encoding import parse_hex
 from provenance.core.statements import SignedStatement
 from provenance.services.access import Role
-from provenance.store.tables import Operation
 
 MAX_WAIT = 30
 """Seconds that `Prefer: wait=N` may hold a request."""
@@ -37,34 +36,31 @@ blueprint = APIBlueprint("operations", __name__, url_prefix="/v1", abp_tags=[Tag
 
 
 @blueprint.post("/transfers", summary="Re-key a voucher to its next holder", responses=ACCEPTED)
-@idempotent
 def transfer(body: TransferBody) -> Response:
     """Anyone may carry it: the holder's signature is the right."""
     who = caller()
     sealed = parse_hex(body.sealed_content, field="sealedContent") if body.sealed_content is not None else None
-    return _accepted(services().transfers.accept(_signed(body), sealed, who.key_id if who else None))
+    owner = who.key_id if who else None
+    return once(lambda claim: services().transfers.accept(_signed(body), sealed, owner, claim))
 
 
 @blueprint.post("/redemptions", summary="Redeem a voucher, once", security=KEY, responses=ACCEPTED)
-@idempotent
 def redemption(body: RedeemBody) -> Response:
     """The holder's signature and the key of the redeemer whom it names."""
     who = require(Role.REDEEMER)
-    return _accepted(services().redemptions.accept(_signed(body), who.address, who.key_id))
+    return once(lambda claim: services().redemptions.accept(_signed(body), who.address, who.key_id, claim))
 
 
 @blueprint.post("/revocations", summary="Revoke vouchers that are still sealed", security=KEY, responses=ACCEPTED)
-@idempotent
 def revocation(body: RevokeBody) -> Response:
     who = require(Role.SUPPLIER, Role.BRAND)
-    return _accepted(services().revocations.accept_revoke(_signed(body), who.address, who.key_id))
+    return once(lambda claim: services().revocations.accept_revoke(_signed(body), who.address, who.key_id, claim))
 
 
 @blueprint.post("/suspensions", summary="Suspend a batch's redemptions, or lift that", security=KEY, responses=ACCEPTED)
-@idempotent
 def suspension(body: SuspendBody) -> Response:
     who = require(Role.BRAND, Role.SUPPLIER)
-    return _accepted(services().revocations.accept_suspend(_signed(body), who.address, who.key_id))
+    return once(lambda claim: services().revocations.accept_suspend(_signed(body), who.address, who.key_id, claim))
 
 
 @blueprint.get("/operations/<operation_id>", summary="How far an operation has come", responses={200: OperationAnswer})
@@ -82,7 +78,3 @@ def show(path: OperationPath) -> Response:
 
 def _signed(body: Body) -> SignedStatement:
     return SignedStatement.parse(body.model_dump(by_alias=True)["statement"])
-
-
-def _accepted(operation: Operation) -> Response:
-    return representation.operation(services().tracking.operation(operation.id, operation.owner), 202)

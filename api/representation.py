@@ -11,7 +11,7 @@ from api import schemas
 from provenance.core.verdict import Judgement
 from provenance.core.voucher import VoucherId
 from provenance.services.catalogue import BatchView
-from provenance.services.tracking import OperationView
+from provenance.store.operations import OperationView
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 

@@ -98,13 +98,13 @@ def _one(port: int, paths: list[str], until: float, done: list[int], slot: int) 
     with socket.create_connection(("127.0.0.1", port)) as connection:
         while time.monotonic() < until:
             connection.sendall(f"GET {own.choice(paths)} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
-            answer = _read(connection)
+            answer = read_answer(connection)
             if not answer.startswith(b"HTTP/1.1 200"):
                 raise RuntimeError(answer[:200])
             done[slot] += 1
 
 
-def _read(connection: socket.socket) -> bytes:
+def read_answer(connection: socket.socket) -> bytes:
     data = b""
     while b"\r\n\r\n" not in data:
         data += connection.recv(65536)

@@ -1,6 +1,7 @@
 """How fast the road is, beside what cannot be beaten: `python -m scripts.bench_submission`. Ratios of one run, on one machine.
 
-1. Redemptions, from the queue to the indexed event, against the bare node executing the same full transactions pre-signed.
+1. Redemptions, from the API and from the queue to the indexed event, against the bare node executing the same full transactions
+   pre-signed (bench_road.py).
 2. Indexing from an empty database, against a loop over web3.py's `contract.events.X().get_logs()` on the same events.
 """
 
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy import select
 from web3 import HTTPProvider, Web3
 
 from provenance import worker
@@ -21,7 +21,8 @@ from provenance.chain.artifact import artifact
 from provenance.services.indexing import Indexing
 from provenance.store.database import Database
 from provenance.store.migrate import upgrade
-from provenance.store.tables import Transaction
+from provenance.store.tables import Event
+from scripts.bench_road import bench_road
 from tests.faults.anvil import CHAIN_ID, Anvil
 from tests.faults.world import World
 
@@ -40,52 +41,12 @@ def main(redemptions: int, events: int) -> None:
         anvil = Anvil(Path(directory) / "anvil.log")
         world = World(anvil, Path(directory), f"sqlite:///{directory}/world.db", rpc_timeout=30)
         try:
-            figures |= bench_road(world, redemptions)
+            figures |= bench_road(world, Path(directory), redemptions)
             figures |= bench_index(world, Path(directory), events)
         finally:
             world.close()
             anvil.kill()
     click.echo(json.dumps(figures, indent=2))
-
-
-def bench_road(world: World, count: int) -> dict[str, Any]:
-    batch = world.mint(count)
-    signed = [world.redemption(batch, place) for place in range(count)]
-    begin = time.perf_counter()
-    for statement in signed:
-        world.accept_redemption(statement)
-    accepted = time.perf_counter() - begin
-    clean = world.anvil.rpc("evm_snapshot")
-    begin = time.perf_counter()
-    world.settle(seconds=600)
-    ours = time.perf_counter() - begin
-    bare = _bare(world, clean)
-    return {
-        "redemptions": count,
-        "accepted_per_second": round(count / accepted),
-        "queue_to_event_per_second": round(count / ours),
-        "bare_node_per_second": round(count / bare),
-        "queue_to_event_of_bare_node": round(bare / ours, 2),
-        "api_to_event_of_bare_node": round(bare / (accepted + ours), 2),
-    }
-
-
-def _bare(world: World, snapshot: str) -> float:
-    """Seconds in which the node alone executes what we have sent, from the moment before."""
-    relayer = world.relayers[0]
-    with world.database.read() as session:
-        rows = session.scalars(select(Transaction).order_by(Transaction.nonce)).all()[1:]  # the first is the mint
-        sent = [(row.nonce, row.data, row.gas) for row in rows]
-    world.anvil.rpc("evm_revert", snapshot)
-    fees = {"maxFeePerGas": 10**11, "maxPriorityFeePerGas": 10**9}
-    base = {"type": 2, "chainId": CHAIN_ID, "to": world.registry, "value": 0, **fees}
-    signed = [relayer.sign_transaction({**base, "nonce": n, "data": data, "gas": gas}) for n, data, gas in sent]
-    begin = time.perf_counter()
-    for raw, _ in signed:
-        world.anvil.rpc("eth_sendRawTransaction", "0x" + raw.hex())
-    while world.anvil.rpc("eth_getTransactionReceipt", "0x" + signed[-1][1].hex()) is None:
-        time.sleep(0.001)
-    return time.perf_counter() - begin
 
 
 def bench_index(world: World, directory: Path, wanted: int) -> dict[str, Any]:
@@ -99,8 +60,6 @@ def bench_index(world: World, directory: Path, wanted: int) -> dict[str, Any]:
         pass
     ours = time.perf_counter() - begin
     with database.read() as session:
-        from provenance.store.tables import Event
-
         found = session.query(Event).count()
     database.close()
     count, theirs = _web3_loop(world)

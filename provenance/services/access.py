@@ -7,21 +7,17 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, select, update
 
 from provenance.core.encoding import Address
-from provenance.errors import Conflict, InvalidInput, NotFound, Unauthorized
+from provenance.errors import InvalidInput, NotFound, Unauthorized
+from provenance.store import answers
+from provenance.store.answers import Answer, Claim
+from provenance.store.compiled import Lookup
 from provenance.store.database import Database
-from provenance.store.tables import ApiKey, IdempotencyRecord
-
-KEEP_SECONDS = 48 * 3600
-"""How long an answer is kept for replay (at least 24 h are promised)."""
-
-ABANDONED_SECONDS = 120
-"""A request in flight for longer was cut off by a crash; its Idempotency-Key may be used again."""
+from provenance.store.tables import ApiKey
 
 
 class Role(StrEnum):
@@ -39,12 +35,6 @@ class Caller:
     role: Role
     address: Address | None
     label: str
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: bytes
 
 
 class Access:
@@ -85,73 +75,36 @@ class Access:
 
     def authenticate(self, key: str) -> Caller:
         """Raises Unauthorized alike for unknown and revoked keys. Looked up by hash, so timing tells nothing of the key."""
-        with self._database.read() as session:
-            row = session.scalar(select(ApiKey).where(ApiKey.hash == _hash(key), ApiKey.revoked_at.is_(None)))
+        row = self._database.fetch(_BY_HASH, {"wanted": _hash(key)})
         if row is None:
             raise Unauthorized("the API key is not valid; ask the operator for one (`provenance apikey create`)")
         return _caller(row)
 
     def caller(self, key_id: str) -> Caller | None:
         """Whose key has this id; None where it is unknown or was revoked. For sessions, which name the key by its id."""
-        with self._database.read() as session:
-            row = session.scalar(select(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)))
+        row = self._database.fetch(_BY_ID, {"wanted": key_id})
         return _caller(row) if row else None
 
     # ------------------------------------------------------------------------------------------ idempotency
 
-    def begin(self, scope: str, key: str, fingerprint: bytes) -> Answer | None:
-        """The first answer, to be replayed; None: this request is the first and must end with `finish` or `abandon`.
-
-        Raises InvalidInput where the key was used with another payload, Conflict while the first is in flight.
-        """
-        now = int(self._clock())
-        with self._database.write() as session:
-            session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.created_at < now - KEEP_SECONDS))
-            record = session.get(IdempotencyRecord, (scope, key))
-            if record is None:
-                _claim(session, scope, key, fingerprint, now)
-                return None
-            if record.fingerprint != fingerprint:
-                detail = "this Idempotency-Key was used with another payload; use a new key"
-                raise InvalidInput(detail, code="idempotency_key_reused")
-            if record.status is not None:
-                return Answer(record.status, record.body or b"")
-            if record.created_at > now - ABANDONED_SECONDS:
-                raise _in_flight()
-            record.created_at = now
-        return None
-
-    def finish(self, scope: str, key: str, answer: Answer) -> None:
-        values = {"status": answer.status, "body": answer.body}
-        with self._database.write() as session:
-            session.execute(update(IdempotencyRecord).where(*_named(scope, key)).values(values))
-
-    def abandon(self, scope: str, key: str) -> None:
-        """The request failed on our side: a repetition may try again."""
-        guard = (*_named(scope, key), IdempotencyRecord.status.is_(None))
-        with self._database.write() as session:
-            session.execute(delete(IdempotencyRecord).where(*guard))
+    def first_answer(self, claim: Claim) -> Answer | None:
+        """To be replayed; None: this request is the first. Raises InvalidInput where the key came with another payload."""
+        row = self._database.fetch(answers.FIRST, {"scope": claim.scope, "key": claim.key})
+        if row is None or row.created_at < self._clock() - answers.KEEP_SECONDS:
+            return None
+        if row.fingerprint != claim.fingerprint:
+            detail = "this Idempotency-Key was used with another payload; use a new key"
+            raise InvalidInput(detail, code="idempotency_key_reused")
+        return Answer(row.status, row.body)
 
 
-def _caller(row: ApiKey) -> Caller:
+_VALID = select(ApiKey.id, ApiKey.role, ApiKey.address, ApiKey.label).where(ApiKey.revoked_at.is_(None))
+_BY_HASH = Lookup(_VALID.where(ApiKey.hash == bindparam("wanted")))
+_BY_ID = Lookup(_VALID.where(ApiKey.id == bindparam("wanted")))
+
+
+def _caller(row: Any) -> Caller:
     return Caller(row.id, Role(row.role), Address(row.address) if row.address else None, row.label)
-
-
-def _claim(session: Session, scope: str, key: str, fingerprint: bytes, now: int) -> None:
-    row = {"scope": scope, "key": key, "fingerprint": fingerprint, "created_at": now}
-    try:
-        with session.begin_nested():
-            session.execute(insert(IdempotencyRecord).values(row))
-    except IntegrityError as error:
-        raise _in_flight() from error
-
-
-def _in_flight() -> Conflict:
-    return Conflict("the first request with this Idempotency-Key is still in flight; wait a moment", code="in_flight")
-
-
-def _named(scope: str, key: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return IdempotencyRecord.scope == scope, IdempotencyRecord.key == key
 
 
 def _hash(key: str) -> bytes:

@@ -8,18 +8,22 @@ from provenance.core.encoding import Address
 from provenance.core.rules import EXPLANATIONS, refusal
 from provenance.core.statements import Domain, Redeem, SignedStatement, digest, recover
 from provenance.errors import Forbidden, InvalidInput, Refused
-from provenance.store import outbox, projections
+from provenance.store import answers, outbox, projections
+from provenance.store.answers import Claim
 from provenance.store.database import Database
-from provenance.store.tables import Operation
+from provenance.store.operations import OperationView
 
 
 class Redemptions:
     def __init__(self, database: Database, domain: Domain, clock: Callable[[], float]) -> None:
         self._database, self._domain, self._clock = database, domain, clock
 
-    def accept(self, signed: SignedStatement, redeemer: Address | None, owner: str) -> Operation:
+    def accept(
+        self, signed: SignedStatement, redeemer: Address | None, owner: str, claim: Claim | None = None
+    ) -> OperationView:
         """`redeemer` is the caller's own account. Raises Forbidden for another's, Refused with the rule's name, Conflict
-        where another operation holds the voucher. Nothing is stored then."""
+        where another operation holds the voucher, Overtaken by another use of the claimed Idempotency-Key. Nothing is stored
+        then."""
         statement = signed.statement
         if not isinstance(statement, Redeem):
             raise InvalidInput("this route takes a Redeem", field="statement.type")
@@ -29,12 +33,13 @@ class Redemptions:
         signer = recover(message, signed.signature)
         now = int(self._clock())
         with self._database.write("redemption.accept") as session:
-            known = outbox.find(session, message)
-            if known is not None:
-                return known
-            facts = projections.op_facts(session, statement.batch_id, statement.index, statement.redeemer, now)
-            reason = refusal(statement, signer, facts)
-            if reason is not None:
-                raise Refused(EXPLANATIONS[reason], code=reason)
-            where = (statement.batch_id, statement.index, statement.nonce)
-            return outbox.enqueue(session, outbox.Request(message, signed, where[0], owner, now, *where[1:]))
+            operation = outbox.find(session, message)
+            if operation is None:
+                facts = projections.op_facts(session, statement.batch_id, statement.index, statement.redeemer, now)
+                reason = refusal(statement, signer, facts)
+                if reason is not None:
+                    raise Refused(EXPLANATIONS[reason], code=reason)
+                where = (statement.batch_id, statement.index, statement.nonce)
+                request = outbox.Request(message, signed, where[0], owner, now, *where[1:])
+                operation = outbox.enqueue(session, request)
+            return answers.keep(session, claim, operation, now)

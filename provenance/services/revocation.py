@@ -11,18 +11,22 @@ from provenance.core.rules import EXPLANATIONS, Refusal
 from provenance.core.statements import Domain, Revoke, SignedStatement, Suspend, digest, recover
 from provenance.core.voucher import State
 from provenance.errors import Forbidden, InvalidInput, Refused
-from provenance.store import outbox, projections
+from provenance.store import answers, outbox, projections
+from provenance.store.answers import Claim
 from provenance.store.database import Database
-from provenance.store.tables import BatchState, Operation
+from provenance.store.operations import OperationView
+from provenance.store.tables import BatchState
 
 
 class Revocations:
     def __init__(self, database: Database, domain: Domain, clock: Callable[[], float]) -> None:
         self._database, self._domain, self._clock = database, domain, clock
 
-    def accept_revoke(self, signed: SignedStatement, caller: Address | None, owner: str) -> Operation:
+    def accept_revoke(
+        self, signed: SignedStatement, caller: Address | None, owner: str, claim: Claim | None = None
+    ) -> OperationView:
         """`caller` is the API key's account. Raises Forbidden for another's batch, Refused where no named voucher is sealed
-        any more; those that are not are left out by the registry."""
+        any more (those that are not are left out by the registry), Overtaken by another use of the Idempotency-Key."""
         statement = signed.statement
         if not isinstance(statement, Revoke):
             raise InvalidInput("this route takes a Revoke", field="statement.type")
@@ -32,16 +36,20 @@ class Revocations:
         with self._database.write() as session:
             batch = _batch(session, statement.batch_id)
             _check_caller(batch, caller)
-            known = outbox.find(session, message)
-            if known is not None:
-                return known
-            if signer != batch.supplier:
-                raise Forbidden(f"{signer} signed, but the batch's supplier is {batch.supplier}", code="not_supplier")
-            _check_deadline(session, statement.deadline, now)
-            _check_revocable(session, statement, batch)
-            return outbox.enqueue(session, outbox.Request(message, signed, statement.batch_id, owner, now))
+            operation = outbox.find(session, message)
+            if operation is None:
+                if signer != batch.supplier:
+                    raise Forbidden(
+                        f"{signer} signed, but the batch's supplier is {batch.supplier}", code="not_supplier"
+                    )
+                _check_deadline(session, statement.deadline, now)
+                _check_revocable(session, statement, batch)
+                operation = outbox.enqueue(session, outbox.Request(message, signed, statement.batch_id, owner, now))
+            return answers.keep(session, claim, operation, now)
 
-    def accept_suspend(self, signed: SignedStatement, caller: Address | None, owner: str) -> Operation:
+    def accept_suspend(
+        self, signed: SignedStatement, caller: Address | None, owner: str, claim: Claim | None = None
+    ) -> OperationView:
         """Suspends a batch's redemptions, or lifts that. Raises like `accept_revoke`."""
         statement = signed.statement
         if not isinstance(statement, Suspend):
@@ -52,14 +60,14 @@ class Revocations:
         with self._database.write() as session:
             batch = _batch(session, statement.batch_id)
             _check_caller(batch, caller)
-            known = outbox.find(session, message)
-            if known is not None:
-                return known
-            if signer != batch.brand:
-                raise Forbidden(f"{signer} signed, but the batch's brand is {batch.brand}", code="not_brand")
-            _check_deadline(session, statement.deadline, now)
-            _check_change(statement, batch)
-            return outbox.enqueue(session, outbox.Request(message, signed, statement.batch_id, owner, now))
+            operation = outbox.find(session, message)
+            if operation is None:
+                if signer != batch.brand:
+                    raise Forbidden(f"{signer} signed, but the batch's brand is {batch.brand}", code="not_brand")
+                _check_deadline(session, statement.deadline, now)
+                _check_change(statement, batch)
+                operation = outbox.enqueue(session, outbox.Request(message, signed, statement.batch_id, owner, now))
+            return answers.keep(session, claim, operation, now)
 
 
 def _batch(session: Session, batch_id: bytes) -> BatchState:

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from provenance.errors import NotFound
-from provenance.store import projections
+from provenance.store import operations
 from provenance.store.database import Database
-from provenance.store.tables import ApiKey, Operation, OperationStatus
+from provenance.store.operations import OperationView
+from provenance.store.tables import ApiKey, Operation
 
 SETTLED = ("included", "safe", "finalized", "refused")
 POLL_SECONDS = 0.05
-
-
-@dataclass(frozen=True)
-class OperationView:
-    """`status`: accepted, sent, included, safe, finalized, or refused with `reason` (a rule's name) and `detail` (words)."""
-
-    id: str
-    kind: str
-    status: str
-    reason: str | None
-    detail: str | None
-    batch_id: bytes
-    index: int | None
-    created_at: int
-    transaction: bytes | None
-    block: int | None
 
 
 class Tracking:
@@ -52,20 +36,7 @@ class Tracking:
             row = session.get(Operation, operation_id)
             if row is None or not _may_see(session, row.owner, caller):
                 raise NotFound(f"no operation {operation_id!r:.40} of yours is known", code="unknown_operation")
-            included = row.status == OperationStatus.INCLUDED
-            status = projections.tier_at(projections.cursor(session), row.block_number) if included else row.status
-        return OperationView(
-            id=row.id,
-            kind=row.kind,
-            status=status,
-            reason=row.reason,
-            detail=row.detail,
-            batch_id=row.batch_id,
-            index=row.index,
-            created_at=row.created_at,
-            transaction=row.transaction_hash,
-            block=row.block_number,
-        )
+            return operations.view(session, row)
 
 
 def _may_see(session: Session, owner: str | None, caller: str | None) -> bool:

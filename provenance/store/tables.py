@@ -314,14 +314,14 @@ class ApiKey(Base):
 
 
 class IdempotencyRecord(Base):
-    """The first answer to a request with an Idempotency-Key; `status` is null while it is in flight. Written by access."""
+    """The first answer to a request with an Idempotency-Key. Written with the operation, by answers."""
 
     __tablename__ = "idempotency_records"
     scope: Mapped[str] = mapped_column(String(128), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     fingerprint: Mapped[bytes]
-    status: Mapped[int | None]
-    body: Mapped[bytes | None]
+    status: Mapped[int]
+    body: Mapped[bytes]
     created_at: Mapped[int] = mapped_column(index=True)
 
 

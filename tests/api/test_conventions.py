@@ -218,13 +218,8 @@ def test_a_hundred_equal_requests_at_once_are_one_operation(town, signed):
         thread.start()
     for thread in threads:
         thread.join()
-    accepted = [answer for answer in answers if answer.status_code == 202]
-    for answer in answers:
-        if answer.status_code != 202:
-            check_problem(answer, 409, "in_flight")
-    assert len(answers) == 100
-    assert len({answer.data for answer in accepted}) == 1
-    assert town.submit(TRANSFERS, signed, headers=key).data == accepted[0].data
+    assert [answer.status_code for answer in answers] == [202] * 100
+    assert len({answer.data for answer in answers}) == 1
     after = town.row_counts()
     assert after["operations"] == before["operations"] + 1
     assert after["idempotency_records"] == before["idempotency_records"] + 1

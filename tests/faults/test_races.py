@@ -42,7 +42,7 @@ def test_equal_requests_at_once_make_one_operation(new_world: NewWorld, database
         signed = world.redemption(batch, place)
         bodies, statuses = door.race(signed, f"key-{place}", 12)
         assert len(bodies) == 1, "the replay differs from the first answer"
-        assert statuses.keys() <= {202, 409}
+        assert statuses == {202: 12}
         again = door.redeem(signed, f"key-{place}")
         assert (again.status_code, again.data) == (202, bodies.pop())
         assert again.headers["Idempotent-Replayed"] == "true"

@@ -19,8 +19,9 @@ from sqlalchemy.exc import IntegrityError
 from provenance.core.encoding import address_of
 from provenance.core.statements import SignedStatement
 from provenance.errors import Conflict, Halted, InvalidInput, NotFound, StorageUnavailable, Unauthorized
-from provenance.services.access import ABANDONED_SECONDS, KEEP_SECONDS, Access, Answer, Role
-from provenance.store import deliveries, migrate, outbox, tables
+from provenance.services.access import Access, Role
+from provenance.store import answers, deliveries, migrate, outbox, tables
+from provenance.store.answers import KEEP_SECONDS, Answer, Claim, Overtaken
 from provenance.store.compiled import Lookup
 from provenance.store.database import Database
 from provenance.store.migrate import upgrade
@@ -308,62 +309,60 @@ def test_only_auditors_have_no_account(access, role, address):
 
 # ---------------------------------------------------------------------------------------------- idempotency
 
-ANSWER = Answer(202, b'{"id": "1"}')
+
+def claim(payload, key="key", scope="scope"):
+    return Claim(scope, key, payload, lambda view: Answer(202, f"{view.status} {view.id}".encode()))
 
 
-def test_the_first_answer_is_kept_for_two_days(access, clock):
-    assert access.begin("scope", "key", b"a") is None
-    access.finish("scope", "key", ANSWER)
-    assert access.begin("scope", "key", b"a") == ANSWER
-    assert access.begin("other", "key", b"a") is None
+def accept(database, clock, wanted, claimed):
+    """As a service does it. The id."""
+    with database.write() as session:
+        operation = outbox.find(session, wanted.digest) or outbox.enqueue(session, wanted)
+        return answers.keep(session, claimed, operation, int(clock())).id
+
+
+def test_the_first_answer_is_kept_for_two_days(database, access, clock):
+    assert access.first_answer(claim(b"a")) is None
+    first = Answer(202, b"accepted " + accept(database, clock, request(1), claim(b"a")).encode())
+    assert access.first_answer(claim(b"a")) == first
+    assert access.first_answer(claim(b"a", scope="other")) is None
     clock.now += KEEP_SECONDS - 1
-    assert access.begin("scope", "key", b"a") == ANSWER
+    assert access.first_answer(claim(b"a")) == first
     clock.now += 2
-    assert access.begin("scope", "key", b"b") is None
+    assert access.first_answer(claim(b"b")) is None
+    accept(database, clock, request(1), claim(b"b"))
+    assert access.first_answer(claim(b"b")) == first
 
 
-def test_another_payload_is_refused_also_while_the_first_is_in_flight(access):
-    assert access.begin("scope", "key", b"a") is None
+def test_a_key_with_another_payload_is_refused(database, access, clock):
+    accept(database, clock, request(1), claim(b"a"))
     with pytest.raises(InvalidInput) as refusal:
-        access.begin("scope", "key", b"b")
+        access.first_answer(claim(b"b"))
     assert refusal.value.code == "idempotency_key_reused"
-    with pytest.raises(Conflict) as refusal:
-        access.begin("scope", "key", b"a")
-    assert refusal.value.code == "in_flight"
 
 
-def test_a_request_that_a_crash_cut_off_may_be_sent_again(access, clock):
-    assert access.begin("scope", "key", b"a") is None
-    clock.now += ABANDONED_SECONDS - 1
-    with pytest.raises(Conflict):
-        access.begin("scope", "key", b"a")
-    clock.now += 2
-    assert access.begin("scope", "key", b"a") is None
-    with pytest.raises(Conflict):
-        access.begin("scope", "key", b"a")
+def test_who_is_overtaken_stores_nothing(database, clock):
+    """The key was free when it was asked for, and is taken at the commit."""
+    accept(database, clock, request(1), claim(b"a"))
+    with pytest.raises(Overtaken):
+        accept(database, clock, request(2, index=9), claim(b"b"))
+    with database.read() as session:
+        assert outbox.find(session, request(2).digest) is None
 
 
-def test_a_failure_of_ours_frees_the_key_but_no_answer_is_ever_forgotten(access):
-    access.begin("scope", "key", b"a")
-    access.abandon("scope", "key")
-    assert access.begin("scope", "key", b"b") is None
-    access.finish("scope", "key", ANSWER)
-    access.abandon("scope", "key")
-    assert access.begin("scope", "key", b"b") == ANSWER
-
-
-def test_of_many_first_requests_one_goes_on(access):
+def test_of_many_first_requests_one_is_carried_out_and_all_have_its_answer(database, access, clock):
     gate, outcomes = threading.Barrier(12), []
 
-    def start():
+    def start(number):
         gate.wait()
         try:
-            outcomes.append(access.begin("scope", "key", b"a"))
-        except Conflict as refusal:
-            outcomes.append(refusal.code)
+            accept(database, clock, request(1), claim(b"a"))
+            outcomes.append("first")
+        except Overtaken:
+            outcomes.append(access.first_answer(claim(b"a")).status)
 
-    run([threading.Thread(target=start) for _ in range(12)])
-    assert sorted(map(str, outcomes)) == ["None"] + ["in_flight"] * 11
+    run([threading.Thread(target=start, args=(n,)) for n in range(12)])
+    assert sorted(map(str, outcomes)) == ["202"] * 11 + ["first"]
 
 
 # ---------------------------------------------------------------------------------------------- webhooks
