@@ -173,10 +173,11 @@ def holds(logs_bloom: bytes, value: bytes) -> bool:
 
 
 _THREE_WORDS = struct.Struct(">3H")
+_BIT = [1 << number for number in range(2048)]
 
 
 @lru_cache(maxsize=1 << 16)
 def _bits(value: bytes) -> int:
     """Three bits, by the low 11 bits of the first three 16-bit words of the keccak (Yellow Paper, 4.3.1)."""
     first, second, third = map(int, _THREE_WORDS.unpack_from(keccak(value)))
-    return 1 << (first & 2047) | 1 << (second & 2047) | 1 << (third & 2047)
+    return _BIT[first & 2047] | _BIT[second & 2047] | _BIT[third & 2047]

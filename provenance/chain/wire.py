@@ -139,8 +139,13 @@ def bloom(value: object) -> bytes:
     return sized(value, 256)
 
 
-def address(value: object) -> Address:
+@lru_cache(maxsize=1024)
+def _address(value: object) -> Address:
     return address_of(sized(value, 20))
+
+
+def address(value: object) -> Address:
+    return _hashable(_address, value)
 
 
 def status(value: object) -> int:
@@ -220,9 +225,9 @@ def _log_at_once(value: Any) -> Log:
     if value.get("removed") is True or type(value["topics"]) is not list:
         raise Malformed("not a log of the chain")
     return Log(
-        address(value["address"]),
+        _address(value["address"]),
         tuple(map(_word, value["topics"])),
-        data(value["data"]),
+        b"" if value["data"] == "0x" else data(value["data"]),
         _integer(value["blockNumber"]),
         _word(value["blockHash"]),
         _word(value["transactionHash"]),

@@ -115,10 +115,14 @@ def _forget(session: Session, keys: Sequence[Key]) -> None:
 
 
 def _among(keys: Sequence[Key]) -> Any:
-    """One batch: a plain IN; several: row values."""
-    if len({batch_id for batch_id, _ in keys}) == 1:
-        return and_(t.VoucherState.batch_id == keys[0][0], t.VoucherState.index.in_([i for _, i in keys]))
-    return tuple_(t.VoucherState.batch_id, t.VoucherState.index).in_(keys)
+    """Neighbours of one batch: a range; others of one batch: a plain IN; of several: row values."""
+    if len({batch_id for batch_id, _ in keys}) > 1:
+        return tuple_(t.VoucherState.batch_id, t.VoucherState.index).in_(keys)
+    indices = [index for _, index in keys]
+    first, last = min(indices), max(indices)
+    neighbours = last - first + 1 == len(set(indices))
+    wanted = t.VoucherState.index.between(first, last) if neighbours else t.VoucherState.index.in_(indices)
+    return and_(t.VoucherState.batch_id == keys[0][0], wanted)
 
 
 def _parts(keys: Sequence[Key]) -> list[Sequence[Key]]:
