@@ -10,8 +10,8 @@ from api import csp, pages_assets, pages_session
 from api.auth import services
 from api.pages_assets import LANGUAGES
 from provenance.core.certificate import Certificate
+from provenance.core.evidence import Unread
 from provenance.core.ledger import EventKind
-from provenance.core.verdict import Unread
 from provenance.core.voucher import VoucherId
 from provenance.errors import InvalidInput, NotFound
 from provenance.services.access import Role

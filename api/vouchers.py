@@ -10,7 +10,7 @@ from api.auth import services
 from api.schemas import EventAnswer, ListAnswer, VerdictAnswer, VerificationBody, VoucherAnswer, VoucherPath
 from provenance.core.certificate import Certificate
 from provenance.core.encoding import parse_address, to_hex
-from provenance.core.verdict import Unread
+from provenance.core.evidence import Unread
 from provenance.core.voucher import VoucherId
 from provenance.errors import InvalidInput, NotFound, ProvenanceError
 

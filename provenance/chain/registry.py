@@ -15,7 +15,7 @@ from provenance.chain.records import Batch as BatchRecord
 from provenance.chain.records import State as ChainState
 from provenance.chain.rpc import BlockTag, Log, Rpc, revert_data
 from provenance.core.encoding import ZERO_ADDRESS, Address, to_hex
-from provenance.core.verdict import BatchOnChain, BrandOnChain, VoucherOnChain
+from provenance.core.evidence import BatchOnChain, BrandOnChain, VoucherOnChain
 from provenance.core.voucher import State, VoucherId
 from provenance.errors import ChainMismatch, ChainUnavailable, RpcError
 

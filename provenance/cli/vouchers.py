@@ -17,9 +17,10 @@ from provenance.cli.output import NO, UNDETERMINED, YES, finish, json_option, sh
 from provenance.client import holder
 from provenance.core.certificate import Certificate
 from provenance.core.encoding import Address
+from provenance.core.evidence import Unread
 from provenance.core.fingerprint import claim_address
 from provenance.core.statements import Domain
-from provenance.core.verdict import Judgement, Unread, Verdict
+from provenance.core.verdict import Judgement, Verdict
 from provenance.core.voucher import VoucherId, VoucherKey
 from provenance.errors import InvalidInput, NotFound, ProvenanceError
 from provenance.minting import durable

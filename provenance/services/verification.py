@@ -11,18 +11,10 @@ from provenance.chain.registry import Registry
 from provenance.chain.wire import Block
 from provenance.core.certificate import Certificate
 from provenance.core.encoding import Address, to_hex
+from provenance.core.evidence import BlockRef, ChainReading, Evidence, Happening, Unread, VoucherOnChain
 from provenance.core.ledger import VOUCHER_KINDS, ChainEvent
 from provenance.core.statements import Domain
-from provenance.core.verdict import (
-    BlockRef,
-    ChainReading,
-    Evidence,
-    Happening,
-    Judgement,
-    Unread,
-    VoucherOnChain,
-    judge,
-)
+from provenance.core.verdict import Judgement, judge
 from provenance.core.voucher import VoucherId
 from provenance.errors import ChainMismatch, ChainUnavailable, Undetermined
 

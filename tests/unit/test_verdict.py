@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from provenance.core.evidence import Unread
 from provenance.core.statements import Domain
-from provenance.core.verdict import KeyStanding, Outcome, Unread, Verdict, judge
+from provenance.core.steps import KeyStanding, Outcome
+from provenance.core.verdict import Verdict, judge
 from provenance.core.voucher import VoucherId
 from tests.web.judge_cases import (
     CERTIFICATES,

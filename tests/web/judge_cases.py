@@ -11,18 +11,18 @@ from provenance.core import fingerprint, merkle
 from provenance.core.batch import Batch, hash_terms
 from provenance.core.certificate import Certificate
 from provenance.core.encoding import Address, address_of, to_hex
-from provenance.core.statements import Domain
-from provenance.core.verdict import (
+from provenance.core.evidence import (
     BatchOnChain,
     BlockRef,
     BrandOnChain,
     ChainReading,
     Evidence,
     Happening,
-    Judgement,
     Unread,
     VoucherOnChain,
 )
+from provenance.core.statements import Domain
+from provenance.core.verdict import Judgement
 from provenance.core.voucher import State, VoucherId
 
 EXPIRES = 2_000_000_000

@@ -6,7 +6,7 @@
 //  4 the registry holds that batch           8 how settled that is
 //
 // A step that could not be read is `unread`: the verdict is then undetermined, never forged and never genuine. The same
-// judge in Python is provenance/core/verdict.py; tests/web holds both to one list of cases.
+// judge in Python is provenance/core/verdict.py with steps.py; tests/web holds both to one list of cases.
 //
 // evidence = { voucherId: {batchId, index}, keyAddress|null, certificate|unread, pin: {chainId, registry}|null,
 //              chain: {source, head: {number, hash, timestamp}, batch|null, brand|null, voucher|null,
