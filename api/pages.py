@@ -96,12 +96,16 @@ def favicon() -> Response:
 VERIFYING = ("verify.", "verdict.", "step.", "scan.", "claim.", "terms.", "voucher.", "registry.", "event.", "content.")
 
 
+SIGN_IN_FAULTS = ("refused", "old", "wrong_role")
+
+
 def _workplace(name: str, role: Role, prefixes: tuple[str, ...], **values: Any) -> Response:
     """A page for the holders of one kind of API key; others see the form to sign in."""
     who = pages_session.signed_in()
     if who is None or who.role is not role:
-        refused = "refused" in request.args or who is not None
-        return _page("sign-in", policy=csp.STRICT, role=str(role), next=request.path, refused=refused, who=who)
+        fault = "wrong_role" if who else request.args.get("fault")
+        known = f"signin.{fault}" if fault in SIGN_IN_FAULTS else None
+        return _page("sign-in", policy=csp.STRICT, role=str(role), next=request.path, fault=known, who=who)
     return _page(name, prefixes=prefixes, who=who, **values)
 
 

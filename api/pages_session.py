@@ -27,12 +27,15 @@ blueprint = Blueprint("session", __name__)
 
 @blueprint.post("/sign-in")
 def sign_in() -> ResponseReturnValue:
-    """The form's key is looked up once; from then on the cookie names it. Back to the form where it is not valid."""
+    """The form's key is looked up once; from then on the cookie names it. Back to the form where the key is not valid, or
+    where the session in which the form was shown is over."""
     wanted = _own_path(request.form.get("next", "/"))
+    if not _fits(request.form.get("csrf", "")):
+        return redirect(f"{wanted}?fault=old", 303)
     try:
         found = services().access.authenticate(request.form.get("key", "").strip())
     except Unauthorized:
-        return redirect(f"{wanted}?refused=1", 303)
+        return redirect(f"{wanted}?fault=refused", 303)
     session.clear()
     session.permanent = True
     session["key_id"] = found.key_id
@@ -41,7 +44,8 @@ def sign_in() -> ResponseReturnValue:
 
 @blueprint.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
-    session.clear()
+    if _fits(request.form.get("csrf", "")):
+        session.clear()
     return redirect("/", 303)
 
 
@@ -65,9 +69,7 @@ def _admit() -> None:
         return
     if "Authorization" in request.headers or request.endpoint == "static":
         return
-    if request.blueprint in ("session", "pages") and request.method not in SAFE:
-        _check_token(request.form.get("csrf", ""))
-    elif session.get("key_id"):
+    if request.blueprint != blueprint.name and session.get("key_id"):
         _admit_caller()
 
 
@@ -75,15 +77,14 @@ def _admit_caller() -> None:
     found = signed_in()
     if found is None:
         return
-    if request.method not in SAFE and request.path != "/rpc":
-        _check_token(request.headers.get("X-CSRF-Token", ""))
+    if request.method not in SAFE and request.path != "/rpc" and not _fits(request.headers.get("X-CSRF-Token", "")):
+        raise Forbidden("the page's token is missing or old; load the page again", code="csrf")
     g.caller = found
 
 
-def _check_token(given: str) -> None:
-    """Raises Forbidden: another site made the browser send this."""
-    if not hmac.compare_digest(given.encode(), session.get("csrf", "").encode()) or not given:
-        raise Forbidden("the page's token is missing or old; load the page again", code="csrf")
+def _fits(given: str) -> bool:
+    """False where another site may have made the browser send this."""
+    return bool(given) and hmac.compare_digest(given.encode(), session.get("csrf", "").encode())
 
 
 def _own_path(path: str) -> str:

@@ -126,7 +126,7 @@ def main() -> None:
         database, signer = Database(url), Signer(secrets.token_bytes(32))
         upgrade(database)
         authorise(database, signer.address)
-        batches = {count: take_in(database, signer, count, random_leaves(count)) for count in arguments.counts}
+        batches = {n: take_in(database, signer, n, random_leaves(n)).batch_id for n in arguments.counts}
         database.close()
         environment = {
             "DATABASE_URL": url,

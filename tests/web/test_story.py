@@ -321,6 +321,18 @@ def test_a_page_of_another_role_asks_for_another_key(world, person):
     expect(page.locator("form[action='/sign-in']")).to_contain_text("for something else")
 
 
+def test_a_form_that_has_grown_old_is_shown_again_with_the_reason(world, context):
+    page = context.new_page()
+    page.goto(world.url + "/audit")
+    context.clear_cookies()
+    page.fill("#key", world.keys["auditor"])
+    page.click("form[action='/sign-in'] button")
+    expect(page.locator("#key-fault")).to_contain_text("open for too long")
+    page.fill("#key", world.keys["auditor"])
+    page.click("form[action='/sign-in'] button")
+    expect(page.locator("[data-events]")).to_be_visible()
+
+
 def test_a_forged_request_changes_nothing(world, person):
     """Another site can make the browser send the cookie, but cannot know the token."""
     page = person("auditor", "/audit")
