@@ -50,7 +50,7 @@ REMEDIES = {
     "not_your_batch": "The batch belongs to another supplier or brand.",
     "supplier_not_authorized": "The brand has not authorised this supplier, or no longer.",
     "quota_exceeded": "The brand's quota is smaller than the batch.",
-    "batch_taken": "The batch is minted already; there is nothing left to do.",
+    "batch_taken": "The batch is minted, and its leaves are kept here; there is nothing left to do.",
     "no_change": "The batch is in that state already.",
     "reverted": "The transaction reverted; nothing changed.",
     "refused_by_registry": "The registry refuses the call; the detail names its error.",

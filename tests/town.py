@@ -146,6 +146,10 @@ class Town:
     def address(self, party: str) -> Address:
         return self.signers[party].address
 
+    def resigned(self, draft: Draft, **changes: Any) -> str:
+        """The same Mint with other fields, signed again by the supplier; as JSON."""
+        return json.dumps(self.sign("supplier", Mint(**(vars(draft.signed.statement) | changes))).to_json())
+
     def sign(self, party: str, statement: Statement) -> SignedStatement:
         return SignedStatement(statement, Signature(*self.signers[party].sign_digest(digest(self.domain, statement))))
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from provenance.core.statements import SignedStatement
 from provenance.errors import Conflict
 from provenance.store import compiled
-from provenance.store.tables import Operation, OperationStatus
+from provenance.store.tables import Event, Operation, OperationStatus
 
 _OPERATIONS = cast(Table, Operation.__table__)
 
@@ -82,6 +82,14 @@ def refuse(session: Session, operation_id: str, expected: OperationStatus, reaso
     values = {"status": OperationStatus.REFUSED, "reason": reason, "detail": detail}
     guard = (Operation.id == operation_id, Operation.status == expected)
     return session.scalar(update(Operation).where(*guard).values(values).returning(Operation.id)) is not None
+
+
+def include(session: Session, operation_id: str, event: Event) -> Operation:
+    """What had happened before it came."""
+    operation = session.get_one(Operation, operation_id)
+    operation.status, operation.transaction_hash = OperationStatus.INCLUDED, event.transaction_hash
+    operation.block_number, operation.block_hash = event.block_number, event.block_hash
+    return operation
 
 
 def requeue(session: Session, operation_id: str) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import delete, update
 from provenance.core import fingerprint, merkle
 from provenance.core.batch import hash_terms
 from provenance.core.encoding import address_of, keccak, to_hex
-from provenance.core.statements import CURVE_ORDER, Domain, Mint, Signature, SignedStatement
+from provenance.core.statements import CURVE_ORDER, Domain, Signature, SignedStatement
 from provenance.httpd import HttpServer
 from provenance.store import tables, tiles
 from provenance.store.database import Database
@@ -30,12 +30,6 @@ def refused(town, draft, status, code, pointer=None, as_="supplier", **changes):
         answer = upload(town, draft, as_, **changes)
         check_problem(answer, status, code, pointer)
     assert holds_no_secret(town, answer)
-
-
-def resigned(town, draft, **changes):
-    """The same Mint with other fields, signed again by the supplier."""
-    mint = Mint(**(vars(draft.signed.statement) | changes))
-    return json.dumps(town.sign("supplier", mint).to_json())
 
 
 def test_an_upload_is_minted_and_public(town):
@@ -70,9 +64,9 @@ def test_another_mint_of_a_batch_that_waits_is_the_same_operation(town):
     draft = town.draft(2)
     first = upload(town, draft).get_json()["id"]
     with nothing_stored(town):
-        assert upload(town, draft, statement=resigned(town, draft, deadline=FAR - 1)).get_json()["id"] == first
+        assert upload(town, draft, statement=town.resigned(draft, deadline=FAR - 1)).get_json()["id"] == first
     town.settle()
-    refused(town, draft, 409, "batch_taken", statement=resigned(town, draft, deadline=FAR - 1))
+    refused(town, draft, 409, "batch_taken", statement=town.resigned(draft, deadline=FAR - 1))
 
 
 def test_sealed_contents_are_kept_and_served(town, settled):
@@ -170,14 +164,14 @@ def test_count_zero_is_refused(town):
         "invalid_input",
         "/statement/message/count",
         leaves=b"",
-        statement=resigned(town, draft, count=0),
+        statement=town.resigned(draft, count=0),
     )
 
 
 @pytest.mark.parametrize("count", [2, 4, 2**32 - 1])
 def test_a_count_other_than_the_leaves_is_refused(town, count):
     draft = town.draft(3)
-    refused(town, draft, 422, "leaves_mismatch", "/leaves", statement=resigned(town, draft, count=count))
+    refused(town, draft, 422, "leaves_mismatch", "/leaves", statement=town.resigned(draft, count=count))
 
 
 @pytest.mark.parametrize("size", [33, 51, 53, 0, 3 * 33])
@@ -204,7 +198,7 @@ def remade(town, leaves):
     rows = [leaves[at : at + 52] for at in range(0, len(leaves), 52)]
     hashes = [fingerprint.leaf(i, address_of(row[:20]), row[20:]) for i, row in enumerate(rows)]
     draft = town.draft(1)
-    return draft, resigned(town, draft, root=merkle.build(hashes)[0], count=len(rows))
+    return draft, town.resigned(draft, root=merkle.build(hashes)[0], count=len(rows))
 
 
 @pytest.mark.parametrize(
@@ -235,7 +229,7 @@ def test_a_zero_claim_address_is_refused(town):
 
 def test_a_wrong_root_is_refused(town):
     draft = town.draft(2)
-    refused(town, draft, 422, "root_mismatch", "/leaves", statement=resigned(town, draft, root=b"\1" * 32))
+    refused(town, draft, 422, "root_mismatch", "/leaves", statement=town.resigned(draft, root=b"\1" * 32))
 
 
 def test_terms_other_than_the_signed_ones_are_refused(town):

@@ -112,8 +112,8 @@ def test_a_damaged_tree_makes_a_voucher_undetermined_not_fake(town):
             session.add(Tile(batch_id=draft.batch_id, level=0, number=0, body=body))
 
 
-def test_a_batch_that_never_came_here_is_known_from_the_chain_alone(town):
-    """Minted by the supplier's own transaction; its leaves are the supplier's to show."""
+def test_a_batch_that_never_came_here_is_known_from_the_chain_until_its_supplier_brings_the_leaves(town):
+    """Minted by the supplier's own transaction, or our database was lost and indexed anew."""
     draft = town.draft(3)
     data = calldata.encode_mint(MintRecord(**vars(draft.signed.statement)))
     send_and_wait(town.services.registry.rpc, town.signers["supplier"], town.domain.registry, data)
@@ -129,7 +129,18 @@ def test_a_batch_that_never_came_here_is_known_from_the_chain_alone(town):
         check_problem(
             town.submit("/v1/transfers", town.transfer(draft.keys[1], town.address("brand"))), 409, "not_in_batch"
         )
-        check_problem(town.call("POST", "/v1/batches", as_="supplier", data=draft.parts()), 409, "batch_taken")
+    brought = town.call("POST", "/v1/batches", as_="supplier", data=draft.parts())
+    assert (brought.status_code, brought.get_json()["status"]) == (202, "finalized")
+    assert (
+        brought.get_json()["block"] == town.call("GET", f"/v1/batches/{draft.batch_id.hex()}").get_json()["mintBlock"]
+    )
+    verdict = town.call("POST", "/v1/verifications", json={"voucherId": str(voucher)}).get_json()["verdict"]
+    assert verdict == "sealed"
+    again = town.resigned(draft, deadline=draft.signed.statement.deadline - 1)
+    with nothing_stored(town):
+        answer = town.call("POST", "/v1/batches", as_="supplier", data=draft.parts(statement=again))
+        check_problem(answer, 409, "batch_taken")
+    town.do("/v1/transfers", town.transfer(draft.keys[1], town.address("brand")))
     assert town.services.audit.run().differences == ()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import text
+from sqlalchemy import delete, text
 
 from provenance.chain import keystore
 from provenance.chain.rpc import Rpc
@@ -18,6 +18,7 @@ from provenance.cli import minting, server
 from provenance.cli.main import CONTENTS, cli
 from provenance.cli.output import progress
 from provenance.core.voucher import VoucherKey
+from provenance.store import tables
 
 UNTIL = "2090-01-01"
 NOWHERE = "http://127.0.0.1:9"
@@ -161,6 +162,20 @@ def test_a_batch_is_minted_and_minting_it_again_changes_nothing(shell, service, 
     assert {path.name: path.read_bytes() for path in (tmp_path / "batch").iterdir()} == files
     other = mint(shell, service, terms, "--count", 6)
     assert (other.code, other.json["error"]["code"]) == (1, "different_plan")
+
+
+def test_minting_again_brings_the_leaves_back_to_a_database_that_has_lost_them(shell, service, terms):
+    """What suppliers do when an operator has indexed anew from the chain."""
+    first = mint(shell, service, terms, "--count", 3).json
+    voucher, batch_id = f"{first['batchId']}-1", bytes.fromhex(first["batchId"])
+    with service.running.services.database.write() as session:
+        for table in (tables.Tile, tables.SealedContent, tables.Operation, tables.Batch):
+            session.execute(delete(table).where(table.batch_id == batch_id))
+    assert shell.run("certificate", voucher).code != 0
+    again = mint(shell, service, terms, "--count", 3)
+    assert (again.code, again.json["block"], again.json["transaction"]) == (0, first["block"], first["transaction"])
+    assert shell.run("certificate", voucher, "--output", "again.vcert").code == 0
+    assert shell.run("verify", "again.vcert").code == 0
 
 
 def test_a_mint_killed_between_preparing_and_uploading_finishes_the_same_batch(

@@ -52,6 +52,26 @@ def test_blocks_read_ahead_of_a_reorg_are_read_again_after_it(world: World) -> N
     ]
 
 
+def test_a_mint_of_others_whose_leaves_came_later_goes_again_after_a_reorg(world: World) -> None:
+    """Its supplier sent it; in the new branch nobody has, and the signed Mint that came with the leaves is ours to send."""
+    upload, minted = world.draft(3)
+    world.send(world.supplier, calldata.encode_mint(calldata.Mint(**vars(upload.signed.statement))))
+    world.settle()
+    world.accepted.append(world.services.issuance.accept(upload, world.supplier.address, "supplier-key").id)
+    assert operation_of(world).status == OperationStatus.INCLUDED
+    world.anvil.reorg(1)
+    world.settle()
+    assert operation_of(world).status == OperationStatus.INCLUDED
+    world.redeem(minted, 0)
+    world.settle()
+    assert check(world).included == 2
+
+
+def operation_of(world: World) -> Operation:
+    with world.database.read() as session:
+        return session.scalars(select(Operation).order_by(Operation.created_at.desc(), Operation.id)).one()
+
+
 def test_a_nonce_that_went_to_another_transaction_stops_the_signer_until_a_person_looks(world: World) -> None:
     """Whoever has our key signs the same nonce in the new branch: nothing of ours is sent, nothing is lost."""
     batch = world.mint(5)

@@ -109,13 +109,19 @@ class World:
 
     def upload(self, count: int) -> Minted:
         """Accepted, not yet on the chain."""
+        upload, minted = self.draft(count)
+        self._note(self.services.issuance.accept(upload, self.supplier.address, "supplier-key"))
+        self.batches.append(minted)
+        return minted
+
+    def draft(self, count: int) -> tuple[Upload, Minted]:
+        """Nobody knows of it yet."""
         own = [secrets.token_bytes(16) for _ in range(count)]
         public = [(fingerprint.claim_address(s), fingerprint.content_hash(b"", None)) for s in own]
         root = merkle.build([fingerprint.leaf(i, *leaf) for i, leaf in enumerate(public)])[0]
         mint = Mint(self.brand.address, root, count, FAR, hash_terms(TERMS), FAR)
         leaves = memoryview(b"".join(address_bytes(a) + h for a, h in public))
         upload = Upload(self.sign(self.supplier, mint), TERMS, leaves)
-        self._note(self.services.issuance.accept(upload, self.supplier.address, "supplier-key"))
         facts = (
             CHAIN_ID,
             self.registry,
@@ -126,9 +132,7 @@ class World:
             FAR,
             hash_terms(TERMS),
         )
-        minted = Minted(Batch(*facts).batch_id, own)
-        self.batches.append(minted)
-        return minted
+        return upload, Minted(Batch(*facts).batch_id, own)
 
     def mint(self, count: int) -> Minted:
         """On the chain and indexed."""

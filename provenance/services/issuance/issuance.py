@@ -1,4 +1,8 @@
-"""Takes in a batch: recomputes the root from its leaves, stores it, queues the Mint. Visible whole or not at all."""
+"""Takes in a batch: recomputes the root from its leaves, stores it, queues the Mint. Visible whole or not at all.
+
+A batch that is on the chain already, but without its leaves here (its supplier minted it by itself, or our database was lost
+and indexed anew), is taken in as well: its Mint counts as included.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from provenance.core.batch import Batch
 from provenance.core.encoding import Address
+from provenance.core.ledger import EventKind
 from provenance.core.statements import Domain, Mint, digest, recover
 from provenance.errors import Conflict, Forbidden, InvalidInput, Refused
 from provenance.services.issuance import staging
@@ -39,8 +44,8 @@ class Issuance:
             known = outbox.find(session, message) or _find_pending(session, batch.batch_id)
             if known is not None:
                 return known
-            _check_not_minted(session, batch.batch_id)
-            self._check_authorisation(session, mint, signer)
+            if _find_mint(session, batch.batch_id) is None:
+                self._check_authorisation(session, mint, signer)
         self._staging.discard_abandoned()
         lease = self._staging.stage(batch, terms, heap, submission)
         request = outbox.Request(message, submission.signed, batch.batch_id, key_id, self._now())
@@ -70,10 +75,13 @@ class Issuance:
     def _publish(self, batch: Batch, request: outbox.Request, lease: Lease | None) -> tables.Operation:
         """One transaction makes the batch visible and queues its Mint: after it, the batch is acknowledged."""
         with self._database.write("issuance.publish") as session:
+            event = _find_mint(session, batch.batch_id)
             if lease is not None:
                 staging.publish(session, batch.batch_id, lease)
-            _check_not_minted(session, batch.batch_id)
-            return _find_pending(session, batch.batch_id) or outbox.enqueue(session, request)
+            elif event is not None:
+                raise Conflict("this batch is minted and its leaves are kept already", code="batch_taken")
+            operation = _find_pending(session, batch.batch_id) or outbox.enqueue(session, request)
+            return operation if event is None else outbox.include(session, operation.id, event)
 
 
 def _find_pending(session: Session, batch_id: bytes) -> tables.Operation | None:
@@ -83,6 +91,6 @@ def _find_pending(session: Session, batch_id: bytes) -> tables.Operation | None:
     return session.scalar(select(tables.Operation).where(*mine, waiting))
 
 
-def _check_not_minted(session: Session, batch_id: bytes) -> None:
-    if session.get(tables.BatchState, batch_id) is not None:
-        raise Conflict("this batch is minted already", code="batch_taken")
+def _find_mint(session: Session, batch_id: bytes) -> tables.Event | None:
+    about_batch = (tables.Event.batch_id == batch_id, tables.Event.index.is_(None))
+    return session.scalar(select(tables.Event).where(*about_batch, tables.Event.kind == EventKind.MINTED))
