@@ -105,14 +105,22 @@ def _one(port: int, paths: list[str], until: float, done: list[int], slot: int) 
 
 
 def read_answer(connection: socket.socket) -> bytes:
+    """Raises OSError where the server ends the connection before its answer."""
     data = b""
     while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
+        data += _receive(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
     while len(body) < length:
-        body += connection.recv(65536)
+        body += _receive(connection)
     return data
+
+
+def _receive(connection: socket.socket) -> bytes:
+    chunk = connection.recv(65536)
+    if not chunk:
+        raise ConnectionResetError("the server hung up")
+    return chunk
 
 
 def main() -> None:

@@ -137,7 +137,10 @@ def _running(environment: dict[str, str], *commands: str) -> Iterator[None]:
             for command in commands
         ]
     try:
+        until = time.monotonic() + 60
         while not _is_ready():
+            if time.monotonic() > until or any(program.poll() is not None for program in programs):
+                raise SystemExit(f"`provenance {' and '.join(commands)}` did not become ready")
             time.sleep(0.1)
         yield
     finally:

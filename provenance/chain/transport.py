@@ -65,6 +65,8 @@ class Transport:
 
 def _close_all(sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession]) -> None:
     """Those of this process's loop; a forked child's parent closes its own."""
+    if not sessions:
+        return  # and no loop is started only to close nothing
     mine = sessions.pop(event_loop.current(), None)
     sessions.clear()
     if mine is not None:

@@ -90,7 +90,7 @@ class Access:
     def first_answer(self, claim: Claim) -> Answer | None:
         """To be replayed; None: this request is the first. Raises InvalidInput where the key came with another payload."""
         row = self._database.fetch(answers.FIRST, {"scope": claim.scope, "key": claim.key})
-        if row is None or row.created_at < self._clock() - answers.KEEP_SECONDS:
+        if row is None or row.created_at < int(self._clock()) - answers.KEEP_SECONDS:
             return None
         if row.fingerprint != claim.fingerprint:
             detail = "this Idempotency-Key was used with another payload; use a new key"

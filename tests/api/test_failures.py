@@ -1,5 +1,6 @@
 """What is not the caller's fault: bugs of ours, a database or a tree that is damaged or gone, a chain that outran us."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,9 +12,10 @@ from provenance import wiring
 from provenance.chain import calldata
 from provenance.chain.records import Mint as MintRecord
 from provenance.chain.sending import send_and_wait
+from provenance.core.fingerprint import claim_address
 from provenance.errors import Halted, InvalidInput, StorageUnavailable
 from provenance.store.database import Database
-from provenance.store.tables import Tile
+from provenance.store.tables import Batch, Operation, SealedContent, Tile
 from tests.api.refusals import check_problem, nothing_stored
 
 CANARY = "vp1canarycanary"
@@ -142,6 +144,33 @@ def test_a_batch_that_never_came_here_is_known_from_the_chain_until_its_supplier
         check_problem(answer, 409, "batch_taken")
     town.do("/v1/transfers", town.transfer(draft.keys[1], town.address("brand")))
     assert town.services.audit.run().differences == ()
+
+
+def test_bringing_leaves_back_leaves_what_holders_have_sealed(town):
+    draft = town.mint(2, contents=["card 1", "card 2"])
+    new, sealed = town.draw(draft.keys[0]), "0x" + "11" * 60
+    given = town.transfer(draft.keys[0], claim_address(new.secret))
+    assert town.do("/v1/transfers", given, sealedContent=sealed)["status"] == "finalized"
+    mint = (Operation.kind == "mint", Operation.batch_id == draft.batch_id)
+    with town.database.write() as session:
+        session.execute(delete(Operation).where(*mint))
+        session.execute(delete(Tile).where(Tile.batch_id == draft.batch_id))
+        session.execute(delete(Batch).where(Batch.batch_id == draft.batch_id))
+        session.execute(delete(SealedContent).where(SealedContent.batch_id == draft.batch_id, SealedContent.nonce == 0))
+    assert town.call("POST", "/v1/batches", as_="supplier", data=draft.parts()).status_code == 202
+    contents = [f"/v1/vouchers/{key.voucher_id}/content" for key in draft.keys]
+    assert town.call("GET", contents[0]).get_json() == {"sealedContent": sealed}
+    assert town.call("GET", contents[1]).status_code == 200
+
+
+def test_signing_out_works_from_an_old_page(town):
+    client = Client(create_app(town.services))
+    page = client.get("/audit").text
+    token = re.search('name="csrf" value="([^"]+)"', page)[1]
+    signed_in = client.post("/sign-in", data={"csrf": token, "key": town.api_keys["auditor"], "next": "/audit"})
+    assert (signed_in.status_code, "sign-in" in client.get("/audit").text) == (303, False)
+    client.post("/sign-out", data={"csrf": token})
+    assert 'action="/sign-in"' in client.get("/audit").text
 
 
 def test_behind_a_proxy_the_first_address_is_the_callers(town):

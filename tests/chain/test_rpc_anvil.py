@@ -139,7 +139,8 @@ def test_both_nodes_refuse_the_same_transactions(rpc: Rpc) -> None:
 
 
 def test_a_forked_process_can_go_on_asking(rpc: Rpc) -> None:
-    """gunicorn forks its workers after the application was built."""
+    """Ours fork before the application is built; others may do it later. The child ends by _exit: a normal end would close the
+    parent's connections."""
     assert rpc.chain_id() == 31337
     reading, writing = os.pipe()
     with warnings.catch_warnings():

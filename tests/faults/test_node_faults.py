@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import Future
 
 import pytest
 
@@ -14,6 +15,7 @@ from provenance.chain.rpc import COMPARISON_SECONDS
 from provenance.core.voucher import VoucherId
 from provenance.errors import ChainUnavailable, ProvenanceError, Undetermined
 from provenance.services.indexing import Indexing
+from provenance.services.indexing.fetching import Fetching, Span
 from provenance.services.submission import Submission
 from tests.faults.anvil import Anvil
 from tests.faults.conftest import NewWorld
@@ -132,6 +134,30 @@ def test_endpoints_that_disagree_stop_the_index_and_raise_the_alarm(
     world.settle()
     assert not world.services.status.alarms()
     assert check(world).included == 2
+
+
+@pytest.mark.usefixtures("restless")
+def test_blocks_read_ahead_are_compared_when_they_are_used(new_world: NewWorld, anvil: Anvil, proxy: Proxy) -> None:
+    world = new_world(rpc_urls=[anvil.url, proxy.url], rpc_timeout=1)
+    world.anvil.mine(40)
+    fetching = Fetching(world.services.registry, 5)
+    with proxy.doing(Mode.RESET):
+        fetching.span(11, 30)
+        assert fetching.ahead is not None
+        fetching.ahead[1].result()
+    with proxy.doing(Mode.OTHER_HASH), pytest.raises(ChainUnavailable, match="endpoints disagree"):
+        fetching.span(16, 30)
+    assert fetching.span(16, 30).blocks[0].number == 16
+    fetching.close()
+
+
+def test_what_could_not_be_read_ahead_is_read_when_it_is_needed(world: World) -> None:
+    world.anvil.mine(40)
+    fetching, failed = Fetching(world.services.registry, 5), Future[Span]()
+    failed.set_exception(ChainUnavailable("gone for a moment"))
+    fetching.ahead = 16, failed
+    assert fetching.span(16, 30).blocks[0].number == 16
+    fetching.close()
 
 
 def test_a_dead_endpoint_beside_is_asked_once_and_then_left_alone(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -215,10 +219,28 @@ def test_posting_works_inside_a_running_event_loop(receiver: Receiver) -> None:
     assert asyncio.run(post())
 
 
+def test_names_that_nobody_resolves_keep_no_other_waiting(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
+    really, enough = socket.getaddrinfo, threading.Event()
+
+    def resolve(host: str, *arguments: Any, **options: Any) -> Any:
+        if str(host).endswith(".tarpit.example"):
+            enough.wait(10)
+        return really(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    receiver.secret, poster = "whsec_" + "A" * 32, Poster(private=True, timeout=5)
+    with ThreadPoolExecutor(16) as pool:
+        stuck = [
+            pool.submit(poster.post, f"http://a{n}.tarpit.example/", receiver.secret, "m", "{}") for n in range(15)
+        ]
+        posted = poster.post(receiver.url.replace("127.0.0.1", "localhost"), receiver.secret, "msg", "{}")
+        enough.set()
+    assert posted.delivered
+    assert not any(future.result().delivered for future in stuck)
+
+
 def test_a_resolver_that_says_private_stops_the_post(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
     """What a rebinding name server does: the name was harmless when it was registered."""
-    import socket
-
     port = int(receiver.url.split(":")[2].split("/")[0])
     to_us = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: to_us)

@@ -3,9 +3,11 @@
 import threading
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from provenance.core.fingerprint import claim_address
+from provenance.store import outbox
+from provenance.store.tables import Cursor
 from tests.api.refusals import check_problem, nothing_stored
 
 
@@ -36,6 +38,32 @@ def test_a_voucher_can_be_read_again_after_its_connection_was_cut(postgres_town)
         cut = session.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}")).all()
     assert cut
     assert town.call("GET", path).get_json() == first
+    town.settle()
+
+
+def test_a_reorg_waits_for_a_batch_that_is_being_published(postgres_town, monkeypatch):
+    """Or it would not see the operation that has just been told by a block which it takes away."""
+    town, turns = postgres_town, []
+    draft = town.draft(1)
+
+    def index():
+        with town.database.write() as session:
+            session.execute(update(Cursor).values(reorgs=Cursor.reorgs))
+        turns.append("indexed")
+
+    indexing = threading.Thread(target=index)
+
+    def enqueue(*arguments):
+        indexing.start()
+        indexing.join(0.5)
+        turns.append("published")
+        return enqueue_really(*arguments)
+
+    enqueue_really = outbox.enqueue
+    monkeypatch.setattr(outbox, "enqueue", enqueue)
+    assert town.call("POST", "/v1/batches", as_="supplier", data=draft.parts()).status_code == 202
+    indexing.join()
+    assert turns == ["published", "indexed"]
     town.settle()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from provenance.chain import reading
@@ -57,15 +58,20 @@ class Fetching:
     def _take(self, first: int, head: int) -> Span:
         ahead, self.ahead = self.ahead, None
         if ahead and ahead[0] == first:
-            found = ahead[1].result()
-            if self._stands(found.blocks[-1]):
-                return found
+            with suppress(Undetermined):
+                found = ahead[1].result()
+                if self._stands(found.blocks[-1]):
+                    return found
         return self._read(first, self._last(first, head))
 
     def _stands(self, last: Block) -> bool:
-        """What was read some time ago may be on a dead branch by now, above blocks that are final in the new one."""
+        """What was read some time ago may be on a dead branch by now, above blocks that are final in the new one, or on one
+        that another endpoint knows better."""
         now = self._registry.rpc.find_block(last.number)
-        return now is not None and now.hash == last.hash
+        return now is not None and now.hash == last.hash and self._disagreement(last) is None
+
+    def _disagreement(self, last: Block) -> str | None:
+        return reading.disagreement(self._registry.rpc, last.number, last.hash)
 
     def _last(self, first: int, head: int) -> int:
         return min(first + self._range - 1, head)
@@ -77,9 +83,8 @@ class Fetching:
             self._range = min(self._most, self._range * 2)
 
     def _read(self, first: int, last: int) -> Span:
-        rpc = self._registry.rpc
-        blocks = reading.headers(rpc, first, last)
-        if why := reading.disagreement(rpc, last, blocks[-1].hash):
+        blocks = reading.headers(self._registry.rpc, first, last)
+        if why := self._disagreement(blocks[-1]):
             raise ChainUnavailable(f"nothing is indexed while endpoints disagree: {why}")
         return Span(blocks, _decode(reading.logs_of(self._registry, blocks), blocks))
 

@@ -73,8 +73,10 @@ class Issuance:
             raise Refused("the batch's expiry or the Mint's deadline has passed", code="deadline_passed")
 
     def _publish(self, batch: Batch, request: outbox.Request, lease: Lease | None) -> tables.Operation:
-        """One transaction makes the batch visible and queues its Mint: after it, the batch is acknowledged."""
+        """One transaction makes the batch visible and queues its Mint: after it, the batch is acknowledged. Indexing, which
+        moves the cursor with all that it writes, waits meanwhile: what the chain says of the Mint must not change."""
         with self._database.write("issuance.publish") as session:
+            session.get(tables.Cursor, 1, with_for_update=True)
             event = _find_mint(session, batch.batch_id)
             if lease is not None:
                 staging.publish(session, batch.batch_id, lease)

@@ -115,8 +115,10 @@ def _discard(session: Session, batch_id: bytes, *still: ColumnElement[bool]) -> 
 
 
 def _clear(session: Session, batch_id: bytes) -> None:
-    for table in (tables.Tile, tables.SealedContent):
-        session.execute(delete(table).where(table.batch_id == batch_id))
+    """What uploads write; later contents are the holders'."""
+    session.execute(delete(tables.Tile).where(tables.Tile.batch_id == batch_id))
+    minted = (tables.SealedContent.batch_id == batch_id, tables.SealedContent.nonce == 0)
+    session.execute(delete(tables.SealedContent).where(*minted))
 
 
 def _row(batch: Batch, terms: str, now: int) -> tables.Batch:
