@@ -1,4 +1,8 @@
-"""Accepts a holder's signed Redeem from the redeemer whom it names. Reserves the voucher and queues; sends nothing."""
+"""Accepts a holder's signed Redeem from the redeemer whom it names. Reserves the voucher and queues; sends nothing.
+
+The rules are looked at before the write, which others wait for: should the voucher change in between, its reservation or the
+simulation before the sending says so.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +36,12 @@ class Redemptions:
         message = digest(self._domain, statement)
         signer = recover(message, signed.signature)
         now = int(self._clock())
+        where = (statement.batch_id, statement.index, statement.nonce)
+        if not outbox.is_known(self._database, message):
+            facts = projections.op_facts(self._database, *where[:2], statement.redeemer, now)
+            reason = refusal(statement, signer, facts)
+            if reason is not None:
+                raise Refused(EXPLANATIONS[reason], code=reason)
         with self._database.write("redemption.accept") as session:
-            operation = outbox.find(session, message)
-            if operation is None:
-                facts = projections.op_facts(session, statement.batch_id, statement.index, statement.redeemer, now)
-                reason = refusal(statement, signer, facts)
-                if reason is not None:
-                    raise Refused(EXPLANATIONS[reason], code=reason)
-                where = (statement.batch_id, statement.index, statement.nonce)
-                request = outbox.Request(message, signed, where[0], owner, now, *where[1:])
-                operation = outbox.enqueue(session, request)
-            return answers.keep(session, claim, operation, now)
+            request = outbox.Request(message, signed, where[0], owner, now, *where[1:])
+            return answers.keep(session, claim, outbox.enqueue(session, request), now)

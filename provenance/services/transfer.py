@@ -33,14 +33,14 @@ class Transfers:
         if sealed is not None:
             check_sealed_size(sealed, "sealedContent")
         now = int(self._clock())
+        where = (statement.batch_id, statement.index, statement.nonce)
+        if not outbox.is_known(self._database, message):
+            reason = refusal(statement, signer, projections.op_facts(self._database, *where[:2], None, now))
+            if reason is not None:
+                raise Refused(EXPLANATIONS[reason], code=reason)
         with self._database.write("transfer.accept") as session:
             operation = outbox.find(session, message)
             if operation is None:
-                facts = projections.op_facts(session, statement.batch_id, statement.index, None, now)
-                reason = refusal(statement, signer, facts)
-                if reason is not None:
-                    raise Refused(EXPLANATIONS[reason], code=reason)
-                where = (statement.batch_id, statement.index, statement.nonce)
                 operation = outbox.enqueue(session, outbox.Request(message, signed, where[0], owner, now, *where[1:]))
                 if sealed is not None:
                     session.merge(SealedContent(batch_id=where[0], index=where[1], nonce=where[2] + 1, body=sealed))

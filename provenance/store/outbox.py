@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from provenance.core.statements import SignedStatement
 from provenance.errors import Conflict
 from provenance.store import compiled
+from provenance.store.database import Database
 from provenance.store.tables import Event, Operation, OperationStatus
 
 _OPERATIONS = cast(Table, Operation.__table__)
@@ -36,7 +37,12 @@ def find(session: Session, digest: bytes) -> Operation | None:
     return session.scalar(_BY_DIGEST, {"digest": digest})
 
 
+def is_known(database: Database, digest: bytes) -> bool:
+    return database.fetch(_KNOWN, {"digest": digest}) is not None
+
+
 _BY_DIGEST = select(Operation).where(Operation.digest == bindparam("digest"))  # built once, as is _insert
+_KNOWN = compiled.Lookup(select(Operation.id).where(Operation.digest == bindparam("digest")))
 
 
 def enqueue(session: Session, request: Request) -> Operation:

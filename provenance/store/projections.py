@@ -13,6 +13,8 @@ from provenance.core.ledger import SEALED, VoucherLine
 from provenance.core.rules import OpFacts
 from provenance.core.voucher import State
 from provenance.errors import NotFound
+from provenance.store.compiled import Lookup
+from provenance.store.database import Database
 from provenance.store.tables import Batch, BatchState, Block, BrandState, Cursor, RedeemerState, Tile, VoucherState
 from provenance.store.tiles import LEAVES_PER_TILE, TreeReader
 
@@ -59,11 +61,11 @@ def tree(session: Session, batch_id: bytes) -> TreeReader:
     return TreeReader(session, batch_id, batch.count)
 
 
-def op_facts(session: Session, batch_id: bytes, index: int, redeemer: Address | None, now: int) -> OpFacts:
+def op_facts(database: Database, batch_id: bytes, index: int, redeemer: Address | None, now: int) -> OpFacts:
     """What core.rules needs about one voucher, in one statement. `now` is the wall clock; the chain's wins if it is ahead."""
     number, place = divmod(index, LEAVES_PER_TILE)
     leaf = {"number": number, "start": place * LEAF_BYTES + 1}
-    row = session.execute(_FACTS, {"batch_id": batch_id, "index": index, "redeemer": redeemer, **leaf}).one_or_none()
+    row = database.fetch(_FACTS, {"batch_id": batch_id, "index": index, "redeemer": redeemer, **leaf})
     if row is None:
         return OpFacts(False, 0, 0, False, False, 0, SEALED, None, now)
     holder = Address(row.holder) if row.holder else None
@@ -71,7 +73,7 @@ def op_facts(session: Session, batch_id: bytes, index: int, redeemer: Address | 
         known=True,
         count=row.size,
         expires_at=row.expires_at,
-        suspended=row.suspended,
+        suspended=bool(row.suspended),
         brand_admitted=bool(row.admitted),
         redeemer_until=row.until or 0,
         line=VoucherLine(State(row.state), holder, row.nonce) if row.state else SEALED,
@@ -97,4 +99,4 @@ def _facts_query() -> Select[*tuple[Any, ...]]:
     return joined.where(BatchState.batch_id == bindparam("batch_id"))
 
 
-_FACTS = _facts_query()  # built once: building costs more than running
+_FACTS = Lookup(_facts_query())

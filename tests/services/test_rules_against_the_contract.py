@@ -70,8 +70,7 @@ def test_both_refuse_the_same_for_the_same_reason(town, situations, name):
 def by_the_rules(town, signed):
     statement = signed.statement
     redeemer = statement.redeemer if isinstance(statement, Redeem) else None
-    with town.database.read() as session:
-        facts = projections.op_facts(session, statement.batch_id, statement.index, redeemer, 0)
+    facts = projections.op_facts(town.database, statement.batch_id, statement.index, redeemer, 0)
     return refusal(statement, recover(digest(town.domain, statement), signed.signature), facts)
 
 
