@@ -24,7 +24,8 @@ def client(server):
 def test_it_reads_what_anyone_may(town, client, server):
     draft = town.mint(2)
     assert client.status()["chainId"] == town.domain.chain_id
-    assert client.batches(limit=1)["data"][0]["batchId"] == "0x" + draft.batch_id.hex()
+    assert len(client.batches(limit=1)["data"]) == 1
+    assert "0x" + draft.batch_id.hex() in [batch["batchId"] for batch in client.batches(limit=100)["data"]]
     assert client.batch(draft.batch_id)["count"] == 2
     assert client.voucher(draft.keys[0].voucher_id)["state"] == "sealed"
     assert client.certificate(draft.keys[0].voucher_id).batch == draft.batch
