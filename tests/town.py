@@ -23,7 +23,7 @@ from provenance import wiring
 from provenance.chain.keystore import Signer
 from provenance.chain.node import Node, serve
 from provenance.chain.rpc import Rpc
-from provenance.cli.server import deploy_registry
+from provenance.cli.registry import deploy_registry
 from provenance.config import Settings
 from provenance.core import fingerprint, merkle
 from provenance.core.batch import Batch, canonical_terms, hash_terms

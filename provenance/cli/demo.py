@@ -19,7 +19,8 @@ from provenance.chain.node import Node, NodeServer, serve
 from provenance.chain.rpc import Rpc
 from provenance.cli.minting import upload
 from provenance.cli.options import settings
-from provenance.cli.server import deploy_registry, own_port, wait_for_signal
+from provenance.cli.registry import deploy_registry
+from provenance.cli.server import own_port, wait_for_signal
 from provenance.client import Client
 from provenance.config import Settings, note_deployment
 from provenance.core.encoding import Address

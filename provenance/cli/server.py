@@ -1,32 +1,23 @@
-"""node, serve, worker, registry, apikey, key: what an operator runs."""
+"""node, serve, worker: the processes that an operator runs."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import click
 
 from provenance import wiring, worker
 from provenance.chain import keystore
-from provenance.chain.deployment import DEPLOYMENT_PROXY, code_matches, create2_address, deployment_calldata
 from provenance.chain.node import Node, serve
-from provenance.chain.registry import Registry
-from provenance.chain.rpc import Rpc
-from provenance.chain.sending import DEPLOYMENT_GAS, send_and_wait
-from provenance.cli.options import ADDRESS, FILE, open_signer, settings, signer_options
-from provenance.cli.output import NO, YES, finish, json_option, show
-from provenance.config import Settings, note_deployment
-from provenance.core.encoding import Address
-from provenance.errors import ChainMismatch, InvalidInput
+from provenance.cli.options import settings
+from provenance.cli.output import json_option, show
+from provenance.config import Settings
 from provenance.logs import configure as configure_logs
-from provenance.services.access import Access, Role
 from provenance.services.indexing import Indexing
 from provenance.services.submission import Submission
 
@@ -124,128 +115,6 @@ def lift_halt(indexing: Indexing, submission: Submission) -> None:
     indexing.resume()
     released = submission.resume()
     click.echo(f"Lifted. {released} operations whose nonces were lost wait to be sent again.")
-
-
-@click.group("registry")
-def registry_group() -> None:
-    """The contract: deploy it, or prove which code is at an address."""
-
-
-@registry_group.command("deploy")
-@click.option("--admin", type=ADDRESS, help="Who may name registrars; by default the signer.")
-@signer_options("registrar")
-@json_option
-def deploy(admin: Address | None, keystore_path: Path | None, passphrase_file: Path | None) -> None:
-    """Deploy at an address that follows from the code and the admin (CREATE2). Safe to repeat."""
-    found = settings()
-    signer = open_signer("registrar", keystore_path, passphrase_file)
-    rpc = Rpc(found.rpc_urls, timeout=found.rpc_timeout)
-    address = deploy_registry(rpc, signer, admin or signer.address)
-    note_deployment(found.data_dir, found.chain_id, address)
-    show({"registry": address, "chainId": found.chain_id}, f"The registry is at {address} on chain {found.chain_id}.")
-
-
-def deploy_registry(rpc: Rpc, signer: keystore.Signer, admin: Address) -> Address:
-    """The address; nothing is sent where the registry is there already."""
-    address = create2_address(admin)
-    if not rpc.code(address, "latest"):
-        if not rpc.code(DEPLOYMENT_PROXY, "latest"):
-            raise ChainMismatch(f"this chain lacks the deployment proxy {DEPLOYMENT_PROXY}; deploy that first")
-        send_and_wait(rpc, signer, DEPLOYMENT_PROXY, deployment_calldata(admin), gas=DEPLOYMENT_GAS)
-    return address
-
-
-@registry_group.command("show")
-@click.argument("address", type=ADDRESS, required=False)
-@json_option
-def show_registry(address: Address | None) -> None:
-    """Prove that the code at an address is this program's artifact."""
-    found = settings()
-    address = address or found.require_registry()
-    rpc = Rpc(found.rpc_urls, timeout=found.rpc_timeout)
-    Registry(rpc, address).check_code("latest")
-    genuine = code_matches(rpc.code(address, "latest"), address, rpc.chain_id())
-    word = "is exactly this program's contract" if genuine else "is NOT this program's contract"
-    facts = {"registry": address, "chainId": rpc.chain_id(), "genuine": genuine}
-    show(facts, f"The code at {address} on chain {rpc.chain_id()} {word}.")
-    finish(YES if genuine else NO)
-
-
-@click.group("apikey")
-def apikey_group() -> None:
-    """API keys: shown once, stored as hashes."""
-
-
-@apikey_group.command("create")
-@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option("--address", type=ADDRESS, help="The account that the key speaks for (not for auditors).")
-@click.option("--label", default="", help="Whose key it is, for the list.")
-@click.option("--test", "is_test", is_flag=True, help="Make an sk_test_ key.")
-@json_option
-def create_key(role: str, address: Address | None, label: str, is_test: bool) -> None:
-    """Print a new key; it cannot be shown again."""
-    key = _access().create_key(Role(role), address, label, live=not is_test)
-    show({"key": key, "role": role, "address": address}, key)
-
-
-@apikey_group.command("list")
-@json_option
-def list_keys() -> None:
-    """All keys, without the keys."""
-    rows = [
-        {
-            "id": k.id,
-            "hint": k.hint,
-            "role": k.role,
-            "address": k.address,
-            "label": k.label,
-            "revoked": bool(k.revoked_at),
-        }
-        for k in _access().list_keys()
-    ]
-    head = ["id  key  role  address  label  revoked"] if rows else ["No API key was made yet."]
-    show(rows, *head, *("  ".join(str(value) for value in row.values()) for row in rows))
-
-
-@apikey_group.command("revoke")
-@click.argument("key_id")
-@json_option
-def revoke_key(key_id: str) -> None:
-    """Make a key useless at once."""
-    _access().revoke_key(key_id)
-    show({"id": key_id, "revoked": True}, f"Key {key_id} is revoked.")
-
-
-@click.group("key")
-def key_group() -> None:
-    """Keystores: the accounts of registrars, brands, suppliers, relayers."""
-
-
-@key_group.command("create")
-@click.argument("path", type=FILE)
-@click.option("--passphrase-file", type=FILE, required=True, help="Its first line is the passphrase.")
-@click.option("--private-key-file", type=FILE, help="A file with a key in hex, to be kept instead of a fresh one.")
-@json_option
-def create_keystore(path: Path, passphrase_file: Path, private_key_file: Path | None) -> None:
-    """Draw a key and keep it encrypted (keystore version 3)."""
-    key = _read_private_key(private_key_file) if private_key_file else None
-    signer = keystore.create(path, keystore.read_passphrase(file=passphrase_file), key=key)
-    show({"address": signer.address, "keystore": str(path)}, f"{signer.address} is kept in {path}.")
-
-
-def _read_private_key(path: Path) -> bytes:
-    """No error repeats what is in the file."""
-    try:
-        key = bytes.fromhex(path.read_text("ascii").strip().removeprefix("0x"))
-    except (OSError, ValueError):
-        key = b""
-    if len(key) != 32:
-        raise InvalidInput(f"{path} does not hold a private key: 64 hex digits", field="private-key-file")
-    return key
-
-
-def _access() -> Access:
-    return Access(wiring.open_database(settings()), time.time)
 
 
 def wait_for_signal() -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import delete, text
 
 from provenance.chain import keystore
 from provenance.chain.rpc import Rpc
-from provenance.cli import minting, server
+from provenance.cli import keys, minting, server
 from provenance.cli.main import CONTENTS, cli
 from provenance.cli.output import progress
 from provenance.core.voucher import VoucherKey
@@ -351,7 +351,7 @@ def test_a_keystore_is_created_once(shell, service, tmp_path, monkeypatch):
 
 def quicken(monkeypatch):
     real = keystore.create
-    monkeypatch.setattr(server.keystore, "create", lambda path, words, key: real(path, words, key=key, iterations=2))
+    monkeypatch.setattr(keys.keystore, "create", lambda path, words, key: real(path, words, key=key, iterations=2))
 
 
 @pytest.mark.parametrize("prefix", ["", "0x"])
