@@ -214,14 +214,28 @@ def block(value: object) -> Block:
     )
 
 
+_LOG = (
+    ("address", address),
+    ("topics", items(hash32)),
+    ("data", data),
+    ("blockNumber", quantity),
+    ("blockHash", hash32),
+    ("transactionHash", hash32),
+    ("transactionIndex", quantity),
+    ("logIndex", quantity),
+)
+
+
 def log(value: object) -> Log:
     try:
         return _log_at_once(value)
     except (Malformed, LookupError, TypeError, AttributeError):
-        return _log_by_fields(value)  # says what is wrong with it
+        _name_the_fault(value)
+        raise
 
 
 def _log_at_once(value: Any) -> Log:
+    """Without a look at each field by itself: of logs there may be a hundred thousand."""
     if value.get("removed") is True or type(value["topics"]) is not list:
         raise Malformed("not a log of the chain")
     return Log(
@@ -236,20 +250,13 @@ def _log_at_once(value: Any) -> Log:
     )
 
 
-def _log_by_fields(value: object) -> Log:
+def _name_the_fault(value: object) -> None:
+    """Raises Malformed with the field's name for what is no log."""
     fields = Fields(value)
     if fields.is_true("removed"):
         raise Malformed("a removed log is not part of the chain")
-    return Log(
-        address=fields.get("address", address),
-        topics=fields.get("topics", items(hash32)),
-        data=fields.get("data", data),
-        block_number=fields.get("blockNumber", quantity),
-        block_hash=fields.get("blockHash", hash32),
-        transaction_hash=fields.get("transactionHash", hash32),
-        transaction_index=fields.get("transactionIndex", quantity),
-        log_index=fields.get("logIndex", quantity),
-    )
+    for name, decode in _LOG:
+        fields.get(name, decode)
 
 
 def receipt(value: object) -> Receipt:

@@ -175,16 +175,20 @@ def digest(domain: Domain, statement: Statement) -> bytes:
 
 def _word(type_: str, value: Any) -> bytes:
     """EIP-712 encodeData of one field: 32 bytes. Raises ValueError and OverflowError for what the type cannot hold."""
-    if type_ == "address":
-        return bytes(12) + address_bytes(value)
     if type_.endswith("[]"):
         return keccak(*(_word(type_[:-2], item) for item in value))
+    if type_ == "address":
+        return _sized(address_bytes(value), 20).rjust(32, b"\0")
     if type_.startswith("bytes"):
-        if len(value) != int(type_[5:]):
-            raise ValueError(f"{len(value)} bytes in a {type_}")
-        return bytes(value.ljust(32, b"\0"))
+        return _sized(value, int(type_[5:])).ljust(32, b"\0")
     size = 1 if type_ == "bool" else int(type_[4:]) // 8
     return int(value).to_bytes(size, "big").rjust(32, b"\0")
+
+
+def _sized(value: bytes, size: int) -> bytes:
+    if len(value) != size:
+        raise ValueError(f"{len(value)} bytes where the type has {size}")
+    return value
 
 
 def _type_hash(kind: type[Statement]) -> bytes:

@@ -75,6 +75,24 @@ def test_digests_are_those_of_eth_account(statement, domain):
     assert digest(domain, statement) == _hash_eip191_message(encoded)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"to": "0x" + "11" * 19},
+        {"to": "0x" + "11" * 21},
+        {"batch_id": bytes(7)},
+        {"batch_id": bytes(9)},
+        {"index": 2**32},
+        {"index": -1},
+        {"nonce": 2**32},
+        {"deadline": 2**40},
+    ],
+)
+def test_what_its_type_cannot_hold_has_no_digest(change):
+    with pytest.raises((ValueError, OverflowError)):
+        digest(DOMAIN, Transfer(**(vars(TRANSFER) | change)))
+
+
 @given(statements, domains, st.integers(1, CURVE_ORDER - 1))
 def test_the_signer_is_recovered_and_agrees_with_eth_account(statement, domain, number):
     key = number.to_bytes(32, "big")
