@@ -17,7 +17,7 @@ from playwright.sync_api import Page, sync_playwright
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts import build_web
-from tests.web.conftest import QUIET, find_chromium
+from scripts.chromium import Chromium
 from tests.web.world import World
 
 RUNS = 50
@@ -53,7 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
         world = World(Path(directory))
         batch = world.mint(1000)
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
+        browser = Chromium(playwright).launch()
         page = browser.new_page(bypass_csp=True)  # waiting for a mark needs eval
         page.goto(world.url + "/v")
         measure(page, batch.key(0))  # the first one warms the chain's caches

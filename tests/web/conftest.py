@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,27 +11,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from provenance.core.voucher import VoucherKey
+from scripts.chromium import Chromium
 from tests.web.world import World
 
 ARTEFACTS = Path(__file__).parents[2] / "test-artifacts" / "web"
-QUIET = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-
 NAMES = [
     "sealed", "sealed-printed", "held", "held-current", "held-former", "redeemed", "revoked", "suspended", "expired", "forged",
     "undetermined",
 ]  # fmt: skip
-
-
-def find_chromium() -> str | None:
-    """The system's; None leaves it to Playwright to find its own."""
-    return shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="session")
@@ -53,13 +37,8 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="package")
 def launch(playwright: Playwright) -> Callable[..., Browser]:
-    """Starts Chromium: the system's, else Playwright's own, which is fetched where it is missing."""
-    path = find_chromium()
-    if path is None and not Path(playwright.chromium.executable_path).exists():
-        fetched = subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
-        if fetched.returncode:
-            pytest.fail("no Chromium: apt-get install chromium, or let `playwright install chromium` reach the network")
-    return lambda *arguments: playwright.chromium.launch(executable_path=path, args=[*QUIET, *arguments])
+    """Starts Chromium, wherever it comes from."""
+    return Chromium(playwright).launch
 
 
 @pytest.fixture(scope="package")
