@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run test check bench lock clean
+.PHONY: help run test check bench lock fresh clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -43,6 +43,9 @@ lock: ## pin every dependency again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet pyproject.toml --group build --group dev -o requirements-dev.lock
 
 -include contracts/contracts.mk api/web/web.mk tests/faults/faults.mk
+
+fresh: ## run and test on a bare Debian 12 and 13, each made for it (as root; needs debootstrap)
+	scripts/fresh_machine.sh bookworm trixie
 
 clean: ## remove environments and builds (var/ stays: it holds keys, chain and database)
 	rm -rf $(VENV) contracts/node_modules api/web/node_modules api/web/dist dist test-artifacts
