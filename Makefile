@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run test check bench lock fresh clean
+.PHONY: help run test check bench wheel lock fresh clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -37,6 +37,9 @@ bench: $(VENV)/.dev ## every figure, as ratios side by side (long)
 	$(BIN)/python -m scripts.bench_http
 	$(BIN)/python -m scripts.bench_pages
 	$(BIN)/python -m scripts.bench_submission
+
+wheel: $(VENV)/.dev ## build dist/*.whl, which `pip install` takes anywhere
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 
 lock: ## pin every dependency again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet pyproject.toml --group build -o requirements.lock

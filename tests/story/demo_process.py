@@ -26,8 +26,9 @@ def free_port() -> int:
 
 
 class DemoProcess:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, python: str | Path = sys.executable) -> None:
+        """`python` has the program installed."""
+        self.folder, self._python = folder, str(python)
         self.port, self.node_port = free_port(), free_port()
         self.api_url, self.rpc_url = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.node_port}"
         self.log = folder / "demo.log"
@@ -38,7 +39,7 @@ class DemoProcess:
     def start(self) -> DemoProcess:
         """Returns when the welcome is printed."""
         seen = self.log.stat().st_size if self.log.exists() else 0
-        command = [sys.executable, "-m", "provenance", "demo", "--node-port", str(self.node_port)]
+        command = [self._python, "-m", "provenance", "demo", "--node-port", str(self.node_port)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, cwd=self.folder)
         give_up = time.monotonic() + START_SECONDS
@@ -67,7 +68,7 @@ class DemoProcess:
 
     def cli(self, *arguments: str, api_url: str | None = None) -> subprocess.CompletedProcess[str]:
         environment = self.environment | ({"API_URL": api_url} if api_url else {})
-        command = [sys.executable, "-m", "provenance", *arguments]
+        command = [self._python, "-m", "provenance", *arguments]
         return subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=300)
 
     def client(self, role: str | None = None, api_url: str | None = None) -> Client:
