@@ -12,12 +12,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts import build_web
-from scripts.chromium import Chromium
+from scripts import build_web, chromium
 from tests.web.world import World
 
 RUNS = 50
@@ -50,10 +49,10 @@ def measure(page: Page, key: str) -> tuple[float, float]:
 
 def main() -> None:
     build_web.build()
-    with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as directory, chromium.driver() as playwright:
         world = World(Path(directory))
         batch = world.mint(1000)
-        browser = Chromium(playwright).launch()
+        browser = chromium.Chromium(playwright).launch()
         page = browser.new_page(bypass_csp=True)  # waiting for a mark needs eval
         page.goto(world.url + "/v")
         measure(page, batch.key(0))  # the first one warms the chain's caches

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from scripts import node_tools
@@ -38,6 +38,14 @@ UNPACK = """
 const { brotliDecompressSync } = require("node:zlib"), { readFileSync, writeFileSync } = require("node:fs");
 writeFileSync(process.argv[2], brotliDecompressSync(readFileSync(process.argv[1])));
 """
+
+
+@contextmanager
+def driver() -> Iterator[Playwright]:
+    """Playwright, run by the node that builds the pages: its own wants a library that a small system lacks."""
+    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(node_tools.node()))
+    with sync_playwright() as running:
+        yield running
 
 
 class Chromium:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from provenance.core.voucher import VoucherKey
-from scripts.chromium import Chromium
+from scripts import chromium
 from tests.web.world import World
 
 ARTEFACTS = Path(__file__).parents[2] / "test-artifacts" / "web"
@@ -31,14 +31,14 @@ def world(tmp_path_factory: pytest.TempPathFactory, pages: None) -> Iterator[Wor
 @pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     """No longer than these tests: its event loop runs in the main thread, where other tests might want one of theirs."""
-    with sync_playwright() as running:
+    with chromium.driver() as running:
         yield running
 
 
 @pytest.fixture(scope="package")
 def launch(playwright: Playwright) -> Callable[..., Browser]:
     """Starts Chromium, wherever it comes from."""
-    return Chromium(playwright).launch
+    return chromium.Chromium(playwright).launch
 
 
 @pytest.fixture(scope="package")
