@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from functools import cache
@@ -113,6 +114,7 @@ def _compiler() -> dict[str, Any]:
             solcx.install_solc(VERSION)
         return {"solc_version": VERSION}
     except (requests.RequestException, solcx.exceptions.SolcInstallationError, OSError):
+        os.environ.setdefault("NODE", str(node_tools.node()))  # for contracts/solc: a small system has no node in PATH
         return {"solc_binary": node_tools.CONTRACTS / "solc"}
 
 
