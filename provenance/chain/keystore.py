@@ -149,7 +149,9 @@ def _write_new(path: Path, content: bytes) -> None:
     except FileExistsError:
         raise Conflict(f"{path} exists already; keys are never overwritten: move it away first") from None
     except OSError as e:
-        raise StorageUnavailable(f"cannot write {path}: {e.strerror}") from None
+        raise StorageUnavailable(
+            f"cannot write {path}: {e.strerror}; choose a place that can be written (DATA_DIR, or --keystore)"
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -9,6 +9,7 @@ import click
 from provenance import wiring
 from provenance.cli.options import settings
 from provenance.cli.output import NO, YES, finish, json_option, progress, show
+from provenance.cli.starting import open_database
 
 
 @click.command()
@@ -16,7 +17,7 @@ from provenance.cli.output import NO, YES, finish, json_option, progress, show
 def audit() -> None:
     """Rebuild every tree, fold every event again, compare with the chain."""
     found = settings()
-    services = wiring.build_services(found, wiring.open_database(found))
+    services = wiring.build_services(found, open_database(found))
     with progress() as bars:
         report = services.audit.run(bars)
     what = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import shlex
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -15,12 +16,13 @@ from api import create_app
 from provenance import wiring, worker
 from provenance.chain import keystore
 from provenance.chain.keystore import Signer
-from provenance.chain.node import Node, NodeServer, serve
+from provenance.chain.node import Node, serve
 from provenance.chain.rpc import Rpc
 from provenance.cli.minting import upload
 from provenance.cli.options import settings
 from provenance.cli.registry import deploy_registry
-from provenance.cli.server import own_port, wait_for_signal
+from provenance.cli.server import wait_for_signal
+from provenance.cli.starting import node_port, own_command, own_settings
 from provenance.client import Client
 from provenance.config import Settings, note_deployment
 from provenance.core.encoding import Address
@@ -54,7 +56,7 @@ class Demo:
     """What runs; `close` ends it in the right order."""
 
     node: Node
-    node_server: NodeServer
+    node_server: HttpServer
     api: HttpServer
     services: Services
     signers: dict[str, Signer]
@@ -71,12 +73,13 @@ class Demo:
 
 
 @click.command()
-@click.option("--node-port", default=8545, show_default=True)
-def demo(node_port: int) -> None:
-    """Start everything in one process, with a demo brand, supplier, redeemer and batch."""
+def demo() -> None:
+    """Start everything in one process, with a demo brand, supplier, redeemer and batch.
+
+    It listens at HOST and PORT (127.0.0.1, 8000), its chain at RPC_URL (http://127.0.0.1:8545).
+    """
     configure_logs(logging.WARNING)
-    with own_port():
-        running = start(settings(), node_port)
+    running = start(settings())
     try:
         batch = mint_demo_batch(running, settings())
         click.echo(_welcome(running, batch))
@@ -86,12 +89,13 @@ def demo(node_port: int) -> None:
         running.close()
 
 
-def start(found: Settings, node_port: int) -> Demo:
+def start(found: Settings) -> Demo:
     """Each step is safe to repeat: a second start finds the same chain, database, keys and batch."""
+    port = node_port(found)
     signers = open_accounts(found.data_dir / "keys")
     accounts = [signer.address for signer in signers.values()]
     node = Node(found.data_dir / "chain.db", chain_id=found.chain_id, accounts=accounts)
-    node_server = serve(node, "127.0.0.1", node_port).start()
+    node_server = serve(node, "127.0.0.1", port).start()
     registry = found.registry or _deploy(found, Rpc(node_server.url), signers["registrar"])
     found = replace(found, rpc_urls=(node_server.url,), registry=registry)
     services = wiring.build_services(found, wiring.open_database(found), signers["relayer"].address)
@@ -189,15 +193,22 @@ def _plan(running: Demo, found: Settings) -> MintPlan:
 
 
 def _welcome(running: Demo, batch: PreparedBatch) -> str:
+    command = own_command()
+
     def key(line: int) -> str:
-        return f'"$(sed -n {line}p {batch.key_file} | cut -d, -f2)"'
+        return f'"$(sed -n {line}p {shlex.quote(str(batch.key_file))} | cut -d, -f2)"'
 
-    return f"""
-Open {running.api.url}  (API documentation: {running.api.url}/docs, chain: {running.node_server.url})
-
-Batch {batch.batch.batch_id.hex()}, {batch.batch.count} vouchers, keys in {batch.key_file}. Try:
-  .venv/bin/provenance verify {key(2)}
-  .venv/bin/provenance transfer {key(2)}
-  .venv/bin/provenance redeem {key(3)}
-
-Ctrl-C ends it; the next start finds everything again."""
+    lines = [
+        "",
+        f"Open {running.api.url}  (API documentation: {running.api.url}/docs, chain: {running.node_server.url})",
+        "",
+        f"Batch {batch.batch.batch_id.hex()}, {batch.batch.count} vouchers, keys in {batch.key_file}.",
+        "Try, in another terminal, in this folder:",
+        *(f"  {line}" for line in own_settings()),
+        f"  {command} verify {key(2)}",
+        f"  {command} transfer {key(2)}",
+        f"  {command} redeem {key(3)}",
+        "",
+        "Ctrl-C ends it; the next start finds everything again.",
+    ]
+    return "\n".join(lines)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from provenance import wiring
 from provenance.chain import keystore
 from provenance.cli.options import ADDRESS, FILE, settings
 from provenance.cli.output import json_option, show
+from provenance.cli.starting import open_database
 from provenance.core.encoding import Address
 from provenance.errors import InvalidInput
 from provenance.services.access import Access, Role
@@ -90,4 +90,4 @@ def _read_private_key(path: Path) -> bytes:
 
 
 def _access() -> Access:
-    return Access(wiring.open_database(settings()), time.time)
+    return Access(open_database(settings()), time.time)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from importlib import import_module
@@ -78,8 +79,24 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except OSError as error:  # a file that cannot be read or written, a port that is taken
-        click.echo(f"provenance: {error}", err=True)
+        click.echo(f"provenance: {describe(error)}", err=True)
         sys.exit(IO_ERROR)
     except Exception:  # Python's own code for this is 1, which here means "no"
         traceback.print_exc()
         sys.exit(OUR_FAULT)
+
+
+def describe(error: OSError) -> str:
+    """One line: what could not be done to which file, and what to do."""
+    if not error.filename:
+        return str(error)
+    remedy = REMEDIES.get(error.errno or 0)
+    return f"{error.filename}: {error.strerror}" + (f"; {remedy}" if remedy else "")
+
+
+REMEDIES = {
+    errno.ENOSPC: "make room there, or choose another place (DATA_DIR is where this program keeps everything)",
+    errno.EROFS: "choose a place that can be written (DATA_DIR is where this program keeps everything)",
+    errno.EPERM: "choose a place that this user may use (DATA_DIR is where this program keeps everything)",
+    errno.EACCES: "choose a place that this user may use (DATA_DIR is where this program keeps everything)",
+}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -16,7 +14,9 @@ from provenance.chain import keystore
 from provenance.chain.node import Node, serve
 from provenance.cli.options import settings
 from provenance.cli.output import json_option, show
+from provenance.cli.starting import node_port, open_database
 from provenance.config import Settings
+from provenance.httpd import listen
 from provenance.logs import configure as configure_logs
 from provenance.services.indexing import Indexing
 from provenance.services.submission import Submission
@@ -26,16 +26,16 @@ DEMO_ACCOUNTS = 10
 
 @click.command("node")
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8545, show_default=True)
+@click.option("--port", type=int, help="By default RPC_URL's, 8545 where that is not set.")
 @json_option
-def node_command(host: str, port: int) -> None:
+def node_command(host: str, port: int | None) -> None:
     """Run the embedded chain: py-evm on disk behind JSON-RPC."""
     found = settings()
+    port = node_port(found) if port is None else port
     accounts = keystore.demo_accounts(found.data_dir / "keys" / "accounts.json", DEMO_ACCOUNTS)
     node = Node(found.data_dir / "chain.db", chain_id=found.chain_id, accounts=[a.address for a in accounts])
     try:
-        with own_port():
-            server = serve(node, host, port).start()
+        server = serve(node, host, port).start()
     except OSError:
         node.close()
         raise
@@ -44,15 +44,6 @@ def node_command(host: str, port: int) -> None:
     wait_for_signal()
     server.close()
     node.close()
-
-
-@contextmanager
-def own_port() -> Iterator[None]:
-    """werkzeug ends the whole process with 1 where a port is taken, which here means "no". Raises OSError."""
-    try:
-        yield
-    except SystemExit as error:
-        raise OSError("the port is taken; choose another, or stop what uses it") from error
 
 
 @click.command("serve")
@@ -65,6 +56,7 @@ def serve_command(workers: int, threads: int) -> None:
     found = settings()
     found.require_registry()
     wiring.open_database(found).close()
+    listen(found.host, found.port).close()  # said in one line here; gunicorn would try for five seconds and exit with 1
 
     class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         def load_config(self) -> None:
@@ -96,7 +88,7 @@ def worker_command(resume: bool) -> None:
     """Index the chain and send what waits. Several may run: one of them sends."""
     configure_logs()
     found = settings()
-    services = wiring.build_services(found, wiring.open_database(found))
+    services = wiring.build_services(found, open_database(found))
     indexing, submission = (
         wiring.build_indexing(services),
         wiring.build_submission(services, wiring.open_relayer(found)),

@@ -77,8 +77,10 @@ def service(tmp_path_factory: pytest.TempPathFactory, watch: object) -> Iterator
     folder = tmp_path_factory.mktemp("demo")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo, "COUNT", 60)
-        settings = Settings.read({"DATA_DIR": str(folder), "PORT": "0", "RATE_LIMIT": ""})
-        running = demo.start(settings, 0)
+        settings = Settings.read(
+            {"DATA_DIR": str(folder), "PORT": "0", "RPC_URL": "http://127.0.0.1:0", "RATE_LIMIT": ""}
+        )
+        running = demo.start(settings)
         batch = demo.mint_demo_batch(running, settings)
         assert demo.mint_demo_batch(running, settings).batch == batch.batch  # a second start finds it
     with batch.key_file.open(newline="") as file:

@@ -39,7 +39,7 @@ class DemoProcess:
     def start(self) -> DemoProcess:
         """Returns when the welcome is printed."""
         seen = self.log.stat().st_size if self.log.exists() else 0
-        command = [self._python, "-m", "provenance", "demo", "--node-port", str(self.node_port)]
+        command = [self._python, "-m", "provenance", "demo"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, cwd=self.folder)
         give_up = time.monotonic() + START_SECONDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import queue
+import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,18 +45,29 @@ class Node:
         self.clock = Clock()
         self._lock_file = _lock(path)
         self._writing = threading.Lock()
-        self._database = SqliteDatabase(path)
-        try:
-            ensure_genesis(self._database, chain_id, accounts)
-        except BaseException:
-            self._database.close()
-            self._lock_file.close()
-            raise
+        self._database = self._open(path, accounts)
         self._backend = PersistentBackend(lambda: self._chain(self._database))
         self._readers = [SqliteDatabase(path) for _ in range(_READERS)]
         self._idle: queue.LifoQueue[tuple[SqliteDatabase, View]] = queue.LifoQueue()
         for reader in self._readers:
             self._idle.put((reader, View(self._chain(reader), self.clock)))
+
+    def _open(self, path: Path, accounts: Sequence[Address]) -> SqliteDatabase:
+        """With its genesis written. Where that fails nothing stays open."""
+        try:
+            database = SqliteDatabase(path)
+            try:
+                ensure_genesis(database, self.chain_id, accounts)
+            except BaseException:
+                database.close()
+                raise
+        except BaseException as error:
+            self._lock_file.close()
+            if isinstance(error, sqlite3.Error):
+                detail = f"{path} cannot be written: {error}; make room there, or choose another DATA_DIR"
+                raise StorageUnavailable(detail) from error
+            raise
+        return database
 
     def _chain(self, database: SqliteDatabase) -> EmbeddedChain:
         return chain_class(self.chain_id)(database)
