@@ -347,3 +347,14 @@ def test_a_forged_request_changes_nothing(world, person):
     cookie = next(c for c in page.context.cookies() if c["name"] == "session")
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
     assert world.keys["auditor"] not in json.dumps(page.context.cookies())
+
+
+@pytest.mark.parametrize("path", ["/audit", "/supplier", "/redeem", "/v"])
+def test_nothing_is_sent_before_somebody_listens(world, person, path):
+    """Or the browser would load the page anew, and a scanned key or a search would be gone without a word."""
+    page = person({"/audit": "auditor", "/supplier": "supplier", "/redeem": "redeemer"}.get(path), path)
+    page.route("**/static/*.js", lambda route: route.abort())
+    page.goto(world.url + path)
+    scripted = page.locator("form:not([method]) button[type=submit], form:not([method]) button:not([type])")
+    assert scripted.count() > 0
+    assert scripted.evaluate_all("buttons => buttons.filter((button) => !button.disabled).length") == 0

@@ -3,7 +3,7 @@
 
 import { InvalidInput } from "../protocol/bytes.js";
 import { parseCode } from "../protocol/voucher-key.js";
-import { find } from "./dom.js";
+import { find, onSubmit } from "./dom.js";
 import { t } from "./texts.js";
 
 let filming = null;
@@ -15,8 +15,7 @@ export function listen(take) {
   find("[data-camera]", card).addEventListener("click", () => scanCamera(take));
   find("[data-stop]", card).addEventListener("click", stop);
   find("[data-picture]", card).addEventListener("change", (event) => scanPicture(event.target, take));
-  find("form[data-code]", card).addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(find("form[data-code]", card), () => {
     const input = find("#code");
     if (accept(input.value, take)) input.value = ""; // the key stays in memory alone
   });

@@ -24,6 +24,18 @@ function dress(element, classes, attributes, children) {
 
 export const find = (selector, within = document) => within.querySelector(selector);
 
+/**
+ * Calls `handle` when the form is sent. Its button is disabled in the page's text and works from now on: sent before there is
+ * somebody to listen, the browser would load the page anew and what was typed would be gone.
+ */
+export function onSubmit(form, handle) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    handle(event);
+  });
+  find("button[type=submit]", form).disabled = false;
+}
+
 /** JSON that the server put into the page. */
 export const embedded = (id) => JSON.parse(document.getElementById(id).textContent);
 

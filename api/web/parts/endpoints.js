@@ -1,6 +1,6 @@
 // Which RPC endpoints the chain is read from: ours, and those that the reader added. Kept in this browser; they are no secret.
 
-import { find, h } from "./dom.js";
+import { find, h, onSubmit } from "./dom.js";
 import { t } from "./texts.js";
 
 const STORED = "rpc-endpoints";
@@ -19,8 +19,7 @@ export function manageEndpoints(changed) {
     changed();
   };
   const list = () => find("[data-endpoints]").replaceChildren(...endpoints().map((url) => line(url, store)));
-  find("[data-add-endpoint]").addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(find("[data-add-endpoint]"), () => {
     const input = find("#endpoint");
     store([...new Set([...added(), input.value])]);
     input.value = "";

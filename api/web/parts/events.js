@@ -1,6 +1,6 @@
 // The auditor's search over all events, and the timeline of a voucher or a batch.
 
-import { find, h } from "./dom.js";
+import { find, h, onSubmit } from "./dom.js";
 import { read } from "./key-session.js";
 import { said, short, t, time } from "./texts.js";
 
@@ -23,10 +23,7 @@ export function manageEvents() {
     last = data.at(-1)?.id;
     find("[data-more]").hidden = !rest;
   };
-  find("[data-filter]").addEventListener("submit", (event) => {
-    event.preventDefault();
-    search(false).catch(fault);
-  });
+  onSubmit(find("[data-filter]"), () => search(false).catch(fault));
   find("[data-more]").addEventListener("click", () => search(true).catch(fault));
   find("[data-csv]").addEventListener("click", exportCsv);
   search(false).catch(fault);

@@ -2,7 +2,7 @@
 
 import * as operations from "../operations.js";
 import { InvalidInput } from "../protocol/bytes.js";
-import { download, find, h } from "./dom.js";
+import { download, find, h, onSubmit } from "./dom.js";
 import { settings, upload } from "./key-session.js";
 import { readKeystore } from "./signer.js";
 import { number, said, t } from "./texts.js";
@@ -13,9 +13,7 @@ const work = () => find("[data-work]");
 /** Listens to the form; `minted` is called after a batch is on the chain. */
 export function prepareMinting(minted) {
   const url = find("script[data-worker]").dataset.worker;
-  find("form[data-order] button[type=submit]").disabled = false; // not before there is somebody to listen
-  find("form[data-order]").addEventListener("submit", async (event) => {
-    event.preventDefault();
+  onSubmit(find("form[data-order]"), async (event) => {
     const button = find("button[type=submit]", event.target);
     button.disabled = true;
     try {
