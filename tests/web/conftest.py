@@ -95,6 +95,41 @@ def vouchers(world):
     }
 
 
+@pytest.fixture
+def person(world, browser, traffic):
+    """Opens a browser of one's own, signed in with a key where a role is named."""
+    opened = []
+
+    def open_browser(role=None, path="/"):
+        context = browser.new_context(locale="en", viewport={"width": 1000, "height": 900})
+        context.set_default_timeout(15_000)
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=world.url)
+        page = context.new_page()
+        page.on("request", lambda request: traffic.append(record(request)))
+        page.on("pageerror", lambda error: pytest.fail(f"the page threw {error}"))
+        opened.append(context)
+        page.goto(world.url + path)
+        if role:
+            page.fill("#key", world.keys[role])
+            page.click("form[action='/sign-in'] button")
+            expect(page.locator("form.who")).to_be_visible()
+        return page
+
+    yield open_browser
+    for context in opened:
+        context.close()
+
+
+def record(request):
+    """What leaves the browser: never the fragment, always the headers and the body."""
+    return f"{request.url.partition('#')[0]} {request.headers} {(request.post_data_buffer or b'').hex()}"
+
+
+@pytest.fixture(scope="module")
+def traffic():
+    return []
+
+
 def verdict_of(page: Page) -> tuple[str | None, str | None]:
     """(verdict, what the shown key is to the voucher), once the page has said all that it has to say."""
     card = page.locator(".verdict:not(.working)")

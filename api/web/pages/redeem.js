@@ -42,19 +42,31 @@ function show(found, shown, note = null) {
   if (isGood(found.judgement) && !shown.secret) card.append(h("p.fault", {}, t("redeem.public")));
   if (note) card.append(h("p.fault", { role: "alert" }, note));
   result.replaceChildren(card, voucherFacts(found), stepList(found.judgement));
-  (ready ? redeem : next).focus();
+  settle(card);
 }
 
+/** No button gets the focus: an Enter that belongs to a scanner must press nothing. */
+function settle(card) {
+  find("h2", card).focus({ preventScroll: true });
+}
+
+/** Where the next voucher was scanned meanwhile, the screen is that one's; what became of this one stands in the list. */
 async function spend(found, shown, button) {
+  const turn = latest;
   button.disabled = true;
   const progress = h("p.progress", { role: "status", "data-progress": true }, t("redeem.sending"));
   find(".verdict").append(progress);
   try {
-    const { id } = await accepted(found, shown, progress);
-    remember(shown);
-    done(await look(shown), id);
+    await accepted(found, shown, progress);
+    const now = await look(shown);
+    if (isMine(now)) remember(shown);
+    if (turn === latest) done(now);
+    else if (!isMine(now)) remember(shown, t("redeem.unconfirmed"));
   } catch (error) {
-    await refused(error, shown);
+    const now = await refused(error, shown);
+    const note = t("redeem.refused", { why: said(error) });
+    if (turn === latest) show(now, shown, note);
+    else remember(shown, note);
   }
 }
 
@@ -80,10 +92,11 @@ async function accepted(found, shown, progress) {
 const chance = (limit) => Math.floor((crypto.getRandomValues(new Uint32Array(1))[0] / 2 ** 32) * limit);
 
 /** What the chain says now counts, not that the service said yes. */
+const isMine = ({ judgement: { verdict, redemption } }) =>
+  verdict === "redeemed" && redemption?.party === settings.address.toLowerCase();
+
 function done(found) {
-  const { judgement } = found;
-  const mine = judgement.redemption?.party === settings.address.toLowerCase();
-  if (judgement.verdict !== "redeemed" || !mine) return show(found, {}, t("redeem.unconfirmed"));
+  if (!isMine(found)) return show(found, {}, t("redeem.unconfirmed"));
   const next = h("button.primary.big", { type: "button", "data-next": true, onclick: nextCustomer }, t("redeem.next"));
   const card = verdictCard(found, [next]);
   card.classList.replace("redeemed", "sealed");
@@ -91,21 +104,23 @@ function done(found) {
   find("h2", card).textContent = t("redeem.done.title");
   find(".next", card).textContent = t("redeem.done.next");
   result.replaceChildren(card, voucherFacts(found));
-  next.focus();
+  settle(card);
 }
 
-/** Another terminal may be just redeeming it: look until the chain says what became of it. */
+/** Another terminal may be just redeeming it: look until the chain says what became of it → what it says. */
 async function refused(error, shown) {
   let found = await look(shown);
   for (let i = 0; i < RETRIES && error.code === "voucher_reserved" && isGood(found.judgement); i++) {
     await new Promise((resolve) => setTimeout(resolve, 500));
     found = await look(shown);
   }
-  show(found, shown, t("redeem.refused", { why: said(error) }));
+  return found;
 }
 
-function remember(shown) {
-  find("[data-session]").prepend(h("li", {}, h("code", {}, voucherId(shown)), " ", time(Date.now() / 1000)));
+/** `fault` says why it was not redeemed. */
+function remember(shown, fault = null) {
+  const line = [h("code", {}, voucherId(shown)), " ", time(Date.now() / 1000), fault && ` ${fault}`];
+  find("[data-session]").prepend(h(fault ? "li.fault" : "li", fault ? { role: "alert" } : {}, line));
 }
 
 function nextCustomer() {

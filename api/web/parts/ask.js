@@ -15,10 +15,30 @@ export function listen(take) {
   find("[data-camera]", card).addEventListener("click", () => scanCamera(take));
   find("[data-stop]", card).addEventListener("click", stop);
   find("[data-picture]", card).addEventListener("change", (event) => scanPicture(event.target, take));
+  addEventListener("keydown", catchScan);
   onSubmit(find("form[data-code]", card), () => {
     const input = find("#code");
     if (accept(input.value, take)) input.value = ""; // the key stays in memory alone
+    else input.select(); // the next scan takes its place
   });
+}
+
+/**
+ * A keyboard scanner types into whatever has the focus and ends with Enter, which would press a focused button. What is typed
+ * where no text belongs goes to the field for codes, its Enter with it: a scan looks, and never confirms.
+ */
+function catchScan(event) {
+  const types = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.altKey && !event.metaKey;
+  if (!types || takesText(event.target)) return;
+  delete document.body.dataset.asked;
+  find("#code").focus();
+  find("#code").select();
+}
+
+const TEXTLESS = ["button", "checkbox", "color", "date", "file", "image", "radio", "range", "reset", "submit"];
+
+function takesText({ tagName, type, isContentEditable }) {
+  return tagName === "TEXTAREA" || isContentEditable || (tagName === "INPUT" && !TEXTLESS.includes(type));
 }
 
 /** A link's key: read once, then taken out of the address bar and of this history entry. */
