@@ -91,7 +91,7 @@ def build_services(settings: Settings, database: Database, relayer: Address | No
         status=Status(database, registry, domain, relayer, clock),
         tracking=Tracking(database),
         transfers=Transfers(database, domain, clock),
-        verification=Verification(registry, domain),
+        verification=Verification(registry, domain, clock),
         webhooks=Endpoints(database, Poster(private=settings.webhook_private), clock),
     )
 

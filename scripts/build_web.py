@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -34,11 +35,34 @@ def build() -> None:
             subprocess.run([str(node_tools.node()), "build.mjs"], cwd=WEB, env=node_tools.environment(), check=True)
 
 
-def build_standalone(target: Path) -> None:
-    """verify.html: one file with everything in it, which runs from a disk or any host."""
+def build_standalone(target: Path, pin: tuple[int, str] | None = None) -> None:
+    """verify.html: one file with everything in it, which runs from a disk or any host.
+
+    `pin` is (chain id, registry), the one that it trusts; without it the reader has to name one.
+    """
     node_tools.install(WEB)
-    command = [str(node_tools.node()), "build-standalone.mjs", str(target.resolve())]
+    named = json.dumps({"chainId": pin[0], "registry": pin[1]} if pin else None)
+    command = [str(node_tools.node()), "build-standalone.mjs", str(target.resolve()), named]
     subprocess.run(command, cwd=WEB, env=node_tools.environment(), check=True)
+
+
+def pin_verifier(target: Path, pin: tuple[int, str] | None) -> None:
+    """A copy of scripts/verify_certificate.py that trusts this registry."""
+    text = (ROOT / "scripts" / "verify_certificate.py").read_text("utf-8")
+    target.write_text(text.replace("PINNED = None", f"PINNED = {pin!r}", 1), "utf-8")
+
+
+def hand_out(folder: Path) -> None:
+    """What verifies without us, for the registry of the settings (REGISTRY and CHAIN_ID, else DATA_DIR/deployment.json)."""
+    from provenance.config import Settings
+
+    found = Settings.read(os.environ)
+    pin = (found.chain_id, str(found.registry)) if found.registry else None
+    folder.mkdir(parents=True, exist_ok=True)
+    build_standalone(folder / "verify.html", pin)
+    pin_verifier(folder / "verify_certificate.py", pin)
+    trusted = f"They trust registry {pin[1]} on chain {pin[0]}." if pin else "They trust no registry: set REGISTRY, CHAIN_ID."
+    print(f"{folder / 'verify.html'} and {folder / 'verify_certificate.py'} are written. {trusted}")
 
 
 def _current() -> bool:
@@ -72,6 +96,6 @@ class WebBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its paramet
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        build_standalone(Path(sys.argv[1]))
+        hand_out(Path(sys.argv[1]))
     else:
         build()

@@ -3,14 +3,21 @@
 
     verify_certificate.py CERTIFICATE.json --rpc URL [--registry ADDRESS --chain-id N] [--key VP1…]
 
+Name the registry that the brand publishes, unless this copy was made for one (PINNED): anybody can set up a registry and write a
+certificate that names it, so that without one the best answer is "consistent", which says nothing about the voucher.
+
 Written from docs/protocol.md, so that it can contradict the project where the project is wrong. Prints one JSON object with
-the verdict and the steps of section 7. Exit code 0: genuine and unspent, 1: not, 2: could not be determined, 64: wrong use.
+the verdict. Exit code 0: genuine and unspent, 1: not, 2: could not be determined, 3: consistent, 64: wrong use.
 """
 
 import argparse
 import json
 import sys
+import time
 import urllib.request
+
+PINNED = None
+"""(chain id, registry) that this copy trusts; whoever hands it out writes it here (make verify-page)."""
 
 P = 2**256 - 2**32 - 977
 N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -214,7 +221,7 @@ def number(data):
 
 
 def read_chain(document, batch_id, url):
-    """Steps 4, 6 and 7: (state, holder, expired, suspended)."""
+    """Steps 4, 6 and 7: (state, holder, expired by the chain's or the reader's clock, suspended)."""
     if int(ask(url, "eth_chainId", []), 16) != document["chainId"]:
         raise Undetermined("the endpoint serves another chain")
     head = ask(url, "eth_getBlockByNumber", ["latest", False])
@@ -235,13 +242,13 @@ def read_chain(document, batch_id, url):
     if index >= claimed["count"]:
         raise Forged("the index is not below the count")
     voucher = call(url, registry, "voucherOf(bytes8,uint32)", [argument, word(index)], block, 8)
-    expired = int(head["timestamp"], 16) > claimed["expiresAt"]
+    expired = max(int(head["timestamp"], 16), time.time()) > claimed["expiresAt"]
     suspended = bool(number(voucher[3])) or not number(voucher[4])
     return STATES[number(voucher[0])], voucher[1][12:], expired, suspended
 
 
 def verify(document, url, pin, key):
-    """The verdict's name. Raises Forged or Undetermined."""
+    """(the verdict's name, whether the key is the holder's). Raises Forged or Undetermined."""
     if document.get("type") != "voucher-certificate/v1":
         raise Forged("this is no voucher certificate")
     batch_id, _ = check_certificate(document)
@@ -258,7 +265,7 @@ def verify(document, url, pin, key):
         raise Forged("the key never belonged to this voucher")
     if state in ("redeemed", "revoked"):
         return state, None
-    verdict = "expired" if expired else "suspended" if suspended else state
+    verdict = "expired" if expired else "suspended" if suspended else state if pin else "consistent"
     return verdict, None if mine is None or state == "sealed" else mine == holder
 
 
@@ -268,14 +275,14 @@ def main():
     )
     parser.add_argument("certificate")
     parser.add_argument("--rpc", required=True)
-    parser.add_argument("--registry", help="the registry to trust; else the certificate's own")
+    parser.add_argument("--registry", help="the registry to trust; by default the one that this copy was made for")
     parser.add_argument("--chain-id", type=int, default=31337)
     parser.add_argument("--key", help="the voucher key, if it is to be checked too")
     try:
         arguments = parser.parse_args()
     except SystemExit as error:
         sys.exit(64 if error.code else 0)
-    pin = (arguments.chain_id, arguments.registry) if arguments.registry else None
+    pin = (arguments.chain_id, arguments.registry) if arguments.registry else PINNED
     try:
         with open(arguments.certificate, encoding="utf-8") as file:
             document = json.load(file)
@@ -289,9 +296,12 @@ def main():
         answer = {"verdict": "forged", "reason": f"the certificate is malformed: {error}"}
     except OSError as error:
         sys.exit(print(error, file=sys.stderr) or 64)
+    if answer["verdict"] == "consistent":
+        named = f"registry {document['registry']} on chain {document['chainId']}"
+        answer["reason"] = f"consistent with {named}, which you would have to trust; name the brand's with --registry"
     print(json.dumps(answer))
     good = answer["verdict"] in ("sealed", "held") and answer.get("keyIsHolders") is not False
-    sys.exit(0 if good else 2 if answer["verdict"] == "undetermined" else 1)
+    sys.exit(0 if good else {"undetermined": 2, "consistent": 3}.get(answer["verdict"], 1))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-// Builds verify.html, one file that needs nothing else: `node build-standalone.mjs FILE`.
+// Builds verify.html, one file that needs nothing else: `node build-standalone.mjs FILE [PIN]`. PIN is the registry that it
+// trusts, as JSON: {"chainId": 10, "registry": "0x…"}.
 
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -23,6 +24,6 @@ function texts(language) {
 
 const hash = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 const [script, style] = await Promise.all([bundle("standalone/verify.js"), bundle("styles/main.css")]);
-const parts = { script, style, "script-hash": hash(script), "style-hash": hash(style), texts: ["en", "zh-CN"].map(texts).join("\n") };
+const parts = { script, style, "script-hash": hash(script), "style-hash": hash(style), texts: ["en", "zh-CN"].map(texts).join("\n"), pin: JSON.stringify(JSON.parse(process.argv[3] ?? "null")) };
 const page = readFileSync(join(HERE, "standalone", "verify.html"), "utf8").replace(/{{([\w-]+)}}/g, (_, name) => parts[name]);
 writeFileSync(process.argv[2], page);

@@ -13,7 +13,8 @@ const OF_THE_CERTIFICATE = [3, 4, 5];
 
 /**
  * → {judgement, evidence, document}. `shown` is {batchId, index, secret?}; `document` is the holder's own certificate (or unread, where
- * there is none to be had), or null: then the service's is fetched. `pin` null trusts the registry that the holder's certificate names.
+ * there is none to be had), or null: then the service's is fetched. Without `pin` the registry that the holder's certificate names is
+ * read, and the verdict is never good.
  */
 export async function verify(shown, { urls, pin, document: own = null }) {
   const registry = pin ?? registryOf(own);
@@ -22,7 +23,8 @@ export async function verify(shown, { urls, pin, document: own = null }) {
   const keyAddress = shown.secret ? claimAddress(shown.secret) : null; // while both requests are under way
   const [chain, document] = await Promise.all([reading, fetched]);
   const { batchId, index } = shown;
-  const evidence = { voucherId: { batchId, index }, keyAddress, certificate: parsed(document), pin, chain };
+  const readAt = Math.floor(Date.now() / 1000);
+  const evidence = { voucherId: { batchId, index }, keyAddress, certificate: parsed(document), pin, chain, readAt };
   const judgement = judge(evidence);
   if (own !== null || !blamesCertificate(judgement)) return { judgement, evidence, document: kept(document) };
   // The service's word against the chain: that proves the service wrong, not the voucher.

@@ -8,8 +8,8 @@ api/web/dist/manifest.json: $(WEB_SOURCES) | $(VENV)/.runtime
 
 web: api/web/dist/manifest.json ## build the pages
 
-verify-page: | $(VENV)/.runtime ## build verify.html, which verifies vouchers without us
-	$(BIN)/python scripts/build_web.py verify.html
+verify-page: | $(VENV)/.runtime ## build dist/verify.html and dist/verify_certificate.py, which verify vouchers without us
+	$(BIN)/python scripts/build_web.py dist
 
 bench-pages: web ## from scan to verdict, against the RPC calls alone
 	$(BIN)/python -m scripts.bench_pages

@@ -63,7 +63,7 @@ class Contents(click.Group):
 def cli() -> None:
     """Vouchers whose origin and life anyone can check on a chain.
 
-    Exit codes: 0 yes, 1 no, 2 could not be determined, 64 and up wrong use.
+    Exit codes: 0 yes, 1 no, 2 could not be determined, 3 only consistent (no registry to trust was named), 64 and up wrong use.
     """
 
 

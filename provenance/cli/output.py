@@ -18,8 +18,9 @@ from rich.text import Text
 from provenance import errors
 from provenance.minting.progress import Progress, silent
 
-YES, NO, UNDETERMINED, USAGE, BAD_DATA, OUR_FAULT, IO_ERROR, NO_PERMISSION = 0, 1, 2, 64, 65, 70, 74, 77
-"""0 yes, 1 no, 2 could not be determined, 64 and up wrong use (sysexits.h)."""
+YES, NO, UNDETERMINED, UNTRUSTED, USAGE, BAD_DATA, OUR_FAULT, IO_ERROR, NO_PERMISSION = 0, 1, 2, 3, 64, 65, 70, 74, 77
+"""0 yes, 1 no, 2 could not be determined, 3 consistent with a registry that nobody named as trusted, 64 and up wrong use
+(sysexits.h)."""
 
 P = ParamSpec("P")
 

@@ -13,7 +13,7 @@ from provenance.chain.registry import Registry
 from provenance.chain.rpc import Rpc
 from provenance.cli.batches import say
 from provenance.cli.options import ADDRESS, EXISTING_FILE, FILE, api_key_option, client, deadline, settings
-from provenance.cli.output import NO, UNDETERMINED, YES, finish, json_option, show
+from provenance.cli.output import NO, UNDETERMINED, UNTRUSTED, YES, finish, json_option, show
 from provenance.client import holder
 from provenance.core.certificate import Certificate
 from provenance.core.encoding import Address
@@ -26,6 +26,7 @@ from provenance.errors import InvalidInput, NotFound, ProvenanceError
 from provenance.minting import durable
 from provenance.services.verification import Verification
 
+EXIT_CODES = {Verdict.UNDETERMINED: UNDETERMINED, Verdict.CONSISTENT: UNTRUSTED}
 TIERS = ["included", "safe", "finalized"]
 
 
@@ -73,7 +74,7 @@ def verify(
         facts["content"] = _open(key)
         lines.append(f"Inside: {facts['content'] or 'nothing'}")
     show(facts, *lines)
-    finish(YES if judgement.good else UNDETERMINED if judgement.verdict is Verdict.UNDETERMINED else NO)
+    finish(EXIT_CODES.get(judgement.verdict, YES if judgement.good else NO))
 
 
 @click.command()
@@ -180,6 +181,7 @@ def _facts(voucher_id: VoucherId, judgement: Judgement) -> dict[str, object]:
         "voucherId": str(voucher_id),
         "verdict": judgement.verdict,
         "reason": judgement.reason,
+        "expiredBy": judgement.expired_by,
         "keyStanding": judgement.key_standing,
         "tier": judgement.tier,
         "block": judgement.block.number if judgement.block else None,

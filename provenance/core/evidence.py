@@ -80,7 +80,7 @@ class Evidence:
     """`key_address` is the claim address of the shown key's secret, None where only the public code was shown.
 
     `certificate` None means: its keeper was asked and knows no such voucher. `pin` is the registry that the verifier
-    trusts; None trusts the certificate's own (and the verdict says so).
+    trusts; None trusts nobody's: the best verdict is then `consistent`. `read_at` is the reader's own clock, Unix seconds.
     """
 
     voucher_id: VoucherId
@@ -88,3 +88,4 @@ class Evidence:
     certificate: Certificate | Unread | None
     pin: Domain | None
     chain: ChainReading | Unread
+    read_at: int

@@ -147,11 +147,11 @@ def _missing(certificate: Unread | None) -> str:
 
 
 def _without_certificate(certificate: Unread | None, chain: ChainReading | Unread, index: int) -> tuple[Outcome, str]:
-    """A voucher without certificate is made up where its keeper and the chain both know nothing of it, or where the chain
-    says that its batch has no such index."""
-    if isinstance(chain, ChainReading) and certificate is None:
+    """The registry alone says that there is no such batch, or that the batch has no such index; whoever keeps certificates
+    is not asked for that."""
+    if isinstance(chain, ChainReading):
         if chain.batch is None:
-            return Outcome.FALSE, "Neither the registry nor the service knows such a voucher"
+            return Outcome.FALSE, "The registry holds no such batch"
         if index >= chain.batch.count:
             return Outcome.FALSE, f"Index {index} is not among the batch's {chain.batch.count} vouchers"
     return Outcome.UNREAD, _missing(certificate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -22,10 +23,10 @@ _T = TypeVar("_T")
 
 
 class Verification:
-    """`pin` is the registry that the verifier trusts; None trusts the one that the certificate names."""
+    """`pin` is the registry that the verifier trusts; without one the verdict is never good."""
 
-    def __init__(self, registry: Registry | None, pin: Domain | None) -> None:
-        self._registry, self._pin = registry, pin
+    def __init__(self, registry: Registry | None, pin: Domain | None, clock: Callable[[], float] = time.time) -> None:
+        self._registry, self._pin, self._clock = registry, pin, clock
 
     def verify(
         self, voucher_id: VoucherId, key_address: Address | None, certificate: Certificate | Unread | None
@@ -38,6 +39,7 @@ class Verification:
                 certificate=certificate,
                 pin=self._pin,
                 chain=self._read_chain(voucher_id, certificate),
+                read_at=int(self._clock()),
             )
         )
 

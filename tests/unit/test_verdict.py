@@ -13,7 +13,9 @@ from tests.web.judge_cases import (
     CERTIFICATES,
     CHAINS,
     DOMAIN,
+    EXPIRES,
     GENUINE,
+    HEAD,
     INDEX,
     KEYS,
     SHOWN,
@@ -23,13 +25,13 @@ from tests.web.judge_cases import (
 )
 
 GOOD = (Verdict.SEALED, Verdict.HELD)
-READ = (Verdict.SEALED, Verdict.HELD, Verdict.REDEEMED, Verdict.REVOKED, Verdict.SUSPENDED, Verdict.EXPIRED)
+READ = tuple(set(Verdict) - {Verdict.FORGED, Verdict.UNDETERMINED})
 
 
 def judged(certificate="genuine", chain="sealed", key="none", pin=DOMAIN, **changes):
     found = CERTIFICATES[certificate] if isinstance(certificate, str) else certificate
     reading = CHAINS[chain] if isinstance(chain, str) else chain
-    evidence = Evidence(GENUINE.voucher_id, SHOWN.get(key, key), found, pin, reading)
+    evidence = Evidence(GENUINE.voucher_id, SHOWN.get(key, key), found, pin, reading, HEAD.timestamp)
     return judge(replace(evidence, **changes))
 
 
@@ -161,19 +163,50 @@ def test_what_a_key_is_to_the_voucher(chain, key, standing):
     assert judged(chain=chain, key=key).key_standing is standing
 
 
-def test_without_certificate_only_what_both_deny_is_forged():
-    nobody = {"certificate": None}
-    assert judged(chain="absent", **nobody).verdict is Verdict.FORGED
-    assert judged(chain="sealed", **nobody).verdict is Verdict.UNDETERMINED
-    assert judged(chain="unread", **nobody).verdict is Verdict.UNDETERMINED
+@pytest.mark.parametrize("certificate", [None, Unread("service down")], ids=["unknown to its keeper", "unread"])
+def test_without_certificate_the_registry_alone_says_that_there_is_no_such_voucher(certificate):
+    """Whoever keeps certificates can neither make a voucher fake by its silence, nor save a made-up one."""
+    given = {"certificate": certificate}
+    assert judged(chain="absent", **given).verdict is Verdict.FORGED
+    assert judged(chain="sealed", **given).verdict is Verdict.UNDETERMINED
+    assert judged(chain="unread", **given).verdict is Verdict.UNDETERMINED
     beyond = VoucherId(GENUINE.batch_id, 5)
-    assert judged(chain="voucher unknown", voucher_id=beyond, **nobody).verdict is Verdict.FORGED
-    assert judged(chain="voucher unknown", voucher_id=beyond, certificate=Unread("service down")).verdict is (
-        Verdict.UNDETERMINED
-    )
-    assert judged(chain="sealed", key=KEYS["foreign"], **nobody).key_standing is KeyStanding.UNKNOWN
+    assert judged(chain="voucher unknown", voucher_id=beyond, **given).verdict is Verdict.FORGED
+    assert judged(chain="sealed", key=KEYS["foreign"], **given).key_standing is KeyStanding.UNKNOWN
 
 
-def test_a_registry_that_nobody_pinned_is_said_to_be_the_certificates_own():
-    (step,) = [step for step in judged(pin=None).steps if step.number == 4]
+@pytest.mark.parametrize("chain", ["sealed", "held"])
+def test_nothing_is_good_in_a_registry_that_nobody_pinned(chain):
+    judgement = judged(chain=chain, pin=None)
+    assert judgement.verdict is Verdict.CONSISTENT
+    assert not judgement.good
+    assert f"registry {DOMAIN.registry} on chain 31337, which you would have to trust" in judgement.reason
+    (step,) = [step for step in judgement.steps if step.number == 4]
     assert "the certificate itself names" in step.detail
+
+
+@pytest.mark.parametrize("chain", ["redeemed", "revoked", "suspended", "expired"])
+def test_what_cannot_be_used_is_told_without_a_pin_too(chain):
+    assert judged(chain=chain, pin=None).verdict == chain
+
+
+@pytest.mark.parametrize(
+    ("chain", "read_at", "verdict", "clock"),
+    [
+        ("sealed", EXPIRES, Verdict.SEALED, None),
+        ("sealed", EXPIRES + 1, Verdict.EXPIRED, "reader"),
+        ("held", EXPIRES + 1, Verdict.EXPIRED, "reader"),
+        ("suspended", EXPIRES + 1, Verdict.EXPIRED, "reader"),
+        ("expired", EXPIRES - 10**8, Verdict.EXPIRED, "chain"),
+        ("expired", EXPIRES + 1, Verdict.EXPIRED, "chain"),
+        ("redeemed", EXPIRES + 1, Verdict.REDEEMED, None),
+        ("revoked", EXPIRES + 1, Verdict.REVOKED, None),
+    ],
+)
+def test_a_voucher_is_expired_by_the_chains_clock_or_the_readers(chain, read_at, verdict, clock):
+    """A chain that mines only when asked stays behind the clock on the wall."""
+    judgement = judged(chain=chain, read_at=read_at)
+    assert (judgement.verdict, judgement.expired_by) == (verdict, clock)
+    assert not judgement.good or read_at <= EXPIRES
+    if clock:
+        assert {"chain": "the chain's clock", "reader": "this machine's clock"}[clock] in judgement.reason

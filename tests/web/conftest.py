@@ -17,7 +17,7 @@ from tests.web.world import World
 ARTEFACTS = Path(__file__).parents[2] / "test-artifacts" / "web"
 NAMES = [
     "sealed", "sealed-printed", "held", "held-current", "held-former", "redeemed", "revoked", "suspended", "expired", "forged",
-    "undetermined",
+    "unknown", "beyond",
 ]  # fmt: skip
 
 
@@ -91,7 +91,8 @@ def vouchers(world):
         "suspended": (f"/v/{suspended.id(0)}", "suspended", "not_shown"),
         "expired": (f"/v/{expired.id(0)}", "expired", "not_shown"),
         "forged": (f"/v#{stranger}", "forged", "foreign"),
-        "undetermined": (f"/v#{unknown}", "undetermined", "unknown"),
+        "unknown": (f"/v#{unknown}", "forged", "unknown"),
+        "beyond": (f"/v/{batch.id(8)}", "forged", "not_shown"),
     }
 
 

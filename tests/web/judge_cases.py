@@ -155,7 +155,17 @@ def cases() -> Iterator[Case]:
     ):
         name = f"certificate {c}, chain {r}, key {k}, pin {p}"
         shown = GENUINE.batch_id if c != "index beyond the count" else CERTIFICATES[c].batch_id
-        yield Case(name, Evidence(VoucherId(shown, INDEX), key, certificate, pin, chain))
+        yield Case(name, Evidence(VoucherId(shown, INDEX), key, certificate, pin, chain, HEAD.timestamp))
+    yield from clock_cases()
+
+
+def clock_cases() -> Iterator[Case]:
+    """The reader's clock on either side of the expiry, against a chain that is behind it."""
+    for (r, chain), read_at, (k, key), (p, pin) in product(
+        CHAINS.items(), (EXPIRES, EXPIRES + 1), SHOWN.items(), PINS.items()
+    ):
+        name = f"chain {r}, key {k}, pin {p}, read {read_at - EXPIRES} s after the expiry"
+        yield Case(name, Evidence(GENUINE.voucher_id, key, GENUINE, pin, chain, read_at))
 
 
 def to_json(evidence: Evidence) -> dict[str, Any]:
@@ -167,6 +177,7 @@ def to_json(evidence: Evidence) -> dict[str, Any]:
         "certificate": _plain(certificate) if isinstance(certificate, Unread) else certificate.to_json(),
         "pin": evidence.pin and {"chainId": evidence.pin.chain_id, "registry": evidence.pin.registry.lower()},
         "chain": _plain(chain),
+        "readAt": evidence.read_at,
     }
 
 
@@ -180,6 +191,7 @@ def outcome(judgement: Judgement) -> dict[str, Any]:
         "block": _plain(judgement.block),
         "tier": judgement.tier,
         "redemption": _plain(judgement.redemption),
+        "expiredBy": judgement.expired_by,
     }
 
 

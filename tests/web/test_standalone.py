@@ -54,5 +54,16 @@ def test_without_a_pin_the_steps_say_whose_word_the_registry_is(world, page, vou
     page.set_input_files("#certificate", certificate_for(world, vouchers["sealed"][0].removeprefix("/v/"), tmp_path))
     page.fill("#endpoints", world.rpc_url)
     page.click("button[type=submit]")
-    assert verdict_of(page) == ("sealed", "not_shown")
+    assert verdict_of(page) == ("consistent", "not_shown")
     assert "该合约地址来自证书本身" in page.locator(".steps").text_content()
+    assert "真品" not in page.locator(".verdict").text_content()
+
+
+def test_a_page_built_for_a_registry_trusts_that_one(world, page, vouchers, tmp_path):
+    built = tmp_path / "verify.html"
+    build_web.build_standalone(built, (31337, world.registry.address))
+    page.goto(built.as_uri())
+    page.set_input_files("#certificate", certificate_for(world, vouchers["sealed"][0].removeprefix("/v/"), tmp_path))
+    page.fill("#endpoints", world.rpc_url)
+    page.click("button[type=submit]")
+    assert verdict_of(page) == ("sealed", "not_shown")

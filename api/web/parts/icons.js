@@ -11,6 +11,7 @@ const PATHS = {
   expired: "M7 3h10M7 21h10M8 3c0 5 8 6 8 9s-8 4-8 9M16 3c0 5-8 6-8 9s8 4 8 9",
   forged: "M12 4L2.5 20h19zM12 10v4M12 17v.5",
   undetermined: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM9.5 9.5a2.5 2.5 0 1 1 3.5 2.3c-.7.3-1 .8-1 1.7M12 17v.2",
+  consistent: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM8 10h8M8 14h8",
   former: "M14 7a4 4 0 1 1-3.5 6L4 20H3v-2l.5-.5M3 3l18 18",
   working: "M12 3a9 9 0 1 1-9 9",
   proved: "M5 12.5l4.5 4.5L19 7.5",

@@ -29,14 +29,20 @@ export function verdictCard({ judgement, evidence }, actions) {
 }
 
 /** The sentence for this verdict and this key, else the one for the verdict. */
-function say({ verdict, keyStanding }, { chain }, part) {
-  const absent = verdict === "undetermined" && !isUnread(chain) && chain.voucher === null;
-  return maybe(`verdict.${verdict}.${absent ? "absent" : keyStanding}.${part}`) ?? t(`verdict.${verdict}.${part}`);
+function say(judgement, evidence, part) {
+  const { verdict } = judgement;
+  return maybe(`verdict.${verdict}.${which(judgement, evidence)}.${part}`) ?? t(`verdict.${verdict}.${part}`);
 }
 
-/** Why there is no good verdict; where something was not read, what that was. */
+function which({ verdict, keyStanding, expiredBy }, { chain, pin }) {
+  if (verdict === "forged" && !isUnread(chain) && chain.batch === null) return "absent";
+  if (pin === null && verdict !== "consistent") return "unpinned";
+  return expiredBy ?? keyStanding;
+}
+
+/** Why there is no good verdict, and where something was not read, what that was. */
 function because({ verdict, reason }, { chain, certificate }) {
-  if (!["forged", "undetermined"].includes(verdict)) return null;
+  if (!["forged", "undetermined", "consistent"].includes(verdict)) return null;
   const missing = verdict === "undetermined" && [chain, certificate].find(isUnread);
   return h("p.because", {}, missing ? t(missing.unread, missing.values) : t(reason.message, reason.values));
 }

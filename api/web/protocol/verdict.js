@@ -10,7 +10,8 @@
 //
 // evidence = { voucherId: {batchId, index}, keyAddress|null, certificate|unread, pin: {chainId, registry}|null,
 //              chain: {source, head: {number, hash, timestamp}, batch|null, brand|null, voucher|null,
-//                      history: [{kind, party, block, timestamp, transaction}]|unread, tier|unread}|unread }
+//                      history: [{kind, party, block, timestamp, transaction}]|unread, tier|unread}|unread,
+//              readAt: the reader's own clock, Unix seconds }
 
 import { InvalidInput, hex, unhex } from "./bytes.js";
 import { batchIdOf, hashTerms } from "./batch.js";
@@ -25,11 +26,11 @@ export const isUnread = (value) => value !== null && typeof value === "object" &
 const step = (number, name, outcome, message, values, source) => ({ number, name, outcome, message, values, source });
 const unreadStep = (number, name, why, source) => step(number, name, "unread", why.unread, why.values, source);
 
-/** → {verdict, reason: {message, values}, keyStanding, steps, voucher, block, tier, redemption} */
+/** → {verdict, reason: {message, values}, keyStanding, steps, voucher, block, tier, redemption, expiredBy} */
 export function judge(evidence) {
   const keyStanding = standing(evidence);
   const steps = [
-    step(1, "key", "proved", "step.key.proved", { id: voucherId(evidence.voucherId) }, "code"),
+    keyReads(evidence),
     keyBelongs(evidence, keyStanding),
     proofLeadsToRoot(evidence),
     registryHoldsBatch(evidence),
@@ -49,7 +50,12 @@ export function judge(evidence) {
     block: chain?.head ?? null,
     tier: chain && !isUnread(chain.tier) ? chain.tier : null,
     redemption: verdict === "redeemed" ? last(chain, "redeemed") : null,
+    expiredBy: verdict === "expired" ? expiredBy(evidence) : null,
   };
+}
+
+function keyReads({ keyAddress, voucherId: id }) { // (1) a public id has no checksum
+  return step(1, "key", "proved", keyAddress === null ? "step.key.public" : "step.key.proved", { id: voucherId(id) }, "code");
 }
 
 /** The voucher can be redeemed or claimed by somebody. */
@@ -60,14 +66,27 @@ function conclude(evidence, steps) {
   if (wrong) return { verdict: "forged", reason: wrong };
   const missing = steps.find((s) => s.outcome === "unread" && s.number !== 8);
   if (missing) return { verdict: "undetermined", reason: missing };
-  const verdict = status(evidence.chain);
+  const verdict = status(evidence);
+  // Anybody can deploy a registry, mint into it and write a certificate that names it.
+  if (evidence.pin === null && ["sealed", "held"].includes(verdict))
+    return { verdict: "consistent", reason: { message: "reason.consistent", values: { ...evidence.certificate.batch } } };
   return { verdict, reason: { message: `reason.${verdict}`, values: {} } };
 }
 
+/**
+ * Whose clock is past the expiry: the chain's or the reader's. A chain that mines only when asked is behind the clock on the
+ * wall; the contract goes by the block that a redemption would be in.
+ */
+function expiredBy({ chain: { head, batch }, readAt }) {
+  if (head.timestamp > batch.expiresAt) return "chain";
+  return readAt > batch.expiresAt ? "reader" : null;
+}
+
 /** What ends a voucher for good comes before what can pass. */
-function status({ voucher, batch, brand, head }) {
+function status(evidence) {
+  const { voucher, batch, brand } = evidence.chain;
   if (voucher.state === "redeemed" || voucher.state === "revoked") return voucher.state;
-  if (head.timestamp > batch.expiresAt) return "expired";
+  if (expiredBy(evidence)) return "expired";
   if (batch.suspended || !brand.admitted) return "suspended";
   return voucher.state;
 }
@@ -108,8 +127,8 @@ function registryHoldsBatch(evidence) { // (4)
   return step(4, "registry", outcome, message, values, source);
 }
 
-function compareRegistry({ certificate, chain, pin }) {
-  if (isUnread(certificate)) return ["unread", certificate.unread, certificate.values];
+function compareRegistry({ certificate, chain, pin, voucherId: id }) {
+  if (isUnread(certificate)) return withoutCertificate(certificate, chain, id.index);
   const named = certificate.batch;
   if (pin && (named.chainId !== pin.chainId || named.registry !== pin.registry))
     return ["false", "step.registry.other", { named: named.registry, namedChain: named.chainId, ...pin }];
@@ -121,6 +140,15 @@ function compareRegistry({ certificate, chain, pin }) {
   if (certificate.index >= chain.batch.count)
     return ["false", "step.registry.index", { index: certificate.index, count: chain.batch.count }];
   return ["proved", pin ? "step.registry.proved" : "step.registry.unpinned", { count: chain.batch.count }];
+}
+
+/** The registry alone says that there is no such batch, or that the batch has no such index. */
+function withoutCertificate(certificate, chain, index) {
+  if (!isUnread(chain)) {
+    if (chain.batch === null) return ["false", "step.registry.absent"];
+    if (index >= chain.batch.count) return ["false", "step.registry.index", { index, count: chain.batch.count }];
+  }
+  return ["unread", certificate.unread, certificate.values];
 }
 
 /** An endpoint that has not come as far as the mint cannot say that there was none. */

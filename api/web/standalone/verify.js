@@ -1,7 +1,7 @@
 // verify.html: the same judge without any server of ours. A key or certificate in, RPC endpoints of the reader's choice.
 
 import "./language.js";
-import { h, find } from "../parts/dom.js";
+import { embedded, find, h } from "../parts/dom.js";
 import { stepList } from "../parts/steps.js";
 import { t } from "../parts/texts.js";
 import { timeline } from "../parts/timeline.js";
@@ -17,8 +17,9 @@ const field = (id, label, input, hint) => h("p", {}, h("label", { for: id }, t(l
 const code = h("input", { id: "code", autocomplete: "off", spellcheck: "false" });
 const certificate = h("input", { id: "certificate", type: "file", accept: "application/json,.json" });
 const endpoints = h("textarea", { id: "endpoints", rows: "3", required: true, placeholder: "https://rpc.example", spellcheck: "false" });
-const registry = h("input", { id: "registry", placeholder: "0x…", spellcheck: "false" });
-const chain = h("input", { id: "chain", inputmode: "numeric" });
+const builtFor = embedded("pin"); // whoever builds this file names the registry; the reader may name another
+const registry = h("input", { id: "registry", placeholder: "0x…", spellcheck: "false", value: builtFor?.registry });
+const chain = h("input", { id: "chain", inputmode: "numeric", value: builtFor?.chainId });
 const fault = h("p.fault", { role: "alert" });
 const result = h("section", { "aria-live": "polite", "data-result": true });
 
@@ -73,7 +74,7 @@ function subject(document) {
 
 const readEndpoints = () => endpoints.value.split(/\s+/).filter(Boolean);
 
-/** Null trusts the registry that the certificate names, and the steps say so. */
+/** Null: the registry that the certificate names is read, and nothing is shown as genuine. */
 function readPin() {
   if (!registry.value.trim()) return null;
   return { registry: parseAddress(registry.value.trim(), "registry"), chainId: Number(chain.value) };

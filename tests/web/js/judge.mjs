@@ -6,7 +6,7 @@ import { isUnread, judge } from "../../../api/web/protocol/verdict.js";
 
 const outcomes = JSON.parse(readFileSync(0, "utf8")).map((evidence) => {
   const certificate = isUnread(evidence.certificate) ? evidence.certificate : parseCertificate(evidence.certificate);
-  const { verdict, keyStanding, steps, voucher, block, tier, redemption } = judge({ ...evidence, certificate });
-  return { verdict, keyStanding, steps: steps.map((s) => [s.number, s.name, s.outcome]), voucher, block, tier, redemption };
+  const { steps, reason, ...judgement } = judge({ ...evidence, certificate });
+  return { ...judgement, steps: steps.map((s) => [s.number, s.name, s.outcome]) };
 });
 process.stdout.write(JSON.stringify(outcomes));
