@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, send_from_directory
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import NotFound as NoSuchPage
 
-from api import csp, pages_assets, pages_session
+from api import csp, pages_assets, pages_session, problems
 from api.auth import services
 from api.pages_assets import LANGUAGES
+from provenance.core import typed
 from provenance.core.certificate import Certificate
 from provenance.core.evidence import Unread
 from provenance.core.ledger import EventKind
@@ -41,23 +45,38 @@ def _to_opinion(text: str) -> Response:
 
 @blueprint.get("/v/<voucher_id>")
 def voucher(voucher_id: str) -> Response:
-    try:
-        known = VoucherId.parse(voucher_id)
-    except InvalidInput:
+    known = _known(voucher_id)
+    if known is None:
         return _no_voucher(voucher_id)
     return _page("verify", policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=str(known), known=True)
 
 
-def _no_voucher(voucher_id: str) -> Response:
-    return _page("verify", 404, policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=voucher_id[:60])
+def _known(text: str) -> VoucherId | None:
+    """The one voucher id in a link's path, as people and chat programs write it."""
+    ids = set(typed.ids_in(text))
+    try:
+        return VoucherId.parse(ids.pop()) if len(ids) == 1 else None
+    except InvalidInput:
+        return None
+
+
+def _no_voucher(text: str) -> Response:
+    """A secret that came in the path is not shown again: the script finds it in the address bar."""
+    if typed.keys_in(text):
+        return _exposed()
+    return _page("verify", 404, policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=text[:60])
+
+
+def _exposed() -> Response:
+    """For a link whose # was escaped: the key has reached the server, and whoever keeps logs on the way."""
+    return _page("verify", 404, policy=csp.VERIFY, prefixes=VERIFYING, exposed=True)
 
 
 @blueprint.get("/v/<voucher_id>/opinion")
 def opinion(voucher_id: str) -> Response:
     """Without JavaScript: what the server found, and that it is only that."""
-    try:
-        known = VoucherId.parse(voucher_id)
-    except InvalidInput:
+    known = _known(voucher_id)
+    if known is None:
         return _no_voucher(voucher_id)
     certificate: Certificate | Unread | None
     try:
@@ -96,7 +115,29 @@ def favicon() -> Response:
 VERIFYING = ("verify.", "verdict.", "step.", "scan.", "claim.", "terms.", "voucher.", "registry.", "event.", "content.")
 
 
+PATHS = ("/", "/v", "/redeem", "/supplier", "/audit", "/docs")
 SIGN_IN_FAULTS = ("refused", "old", "wrong_role")
+
+
+def missing(error: HTTPException) -> ResponseReturnValue:
+    """A person gets a page in their language, a program a problem. Links that were altered on their way are put right."""
+    if not _is_person():
+        return problems.from_http(error)
+    if typed.keys_in(request.path):
+        return _exposed()
+    plain = request.path.rstrip("/").lower() or "/"
+    if plain != request.path and plain in PATHS:
+        return redirect(plain, 308)  # the browser carries the fragment along
+    if plain != request.path and plain.startswith("/v/") and _known(request.path):
+        return redirect(f"/v/{_known(request.path)}", 308)
+    return _page("missing", error.code or 404)
+
+
+def _is_person() -> bool:
+    return (
+        request.accept_mimetypes.best_match(["application/problem+json", "application/json", "text/html"])
+        == "text/html"
+    )
 
 
 def _workplace(name: str, role: Role, prefixes: tuple[str, ...], **values: Any) -> Response:
@@ -148,6 +189,7 @@ def _settings(values: dict[str, Any]) -> dict[str, Any]:
         "since": services().history.first_block(),
         "publicUrl": services().settings.public_url,
         "voucherId": values.get("voucher_id"),
+        "exposed": values.get("exposed", False),
         "address": who.address if who else None,
         "csrf": pages_session.token() if who else None,
     }
@@ -169,5 +211,7 @@ def _language() -> str:
 def register(app: Flask) -> None:
     pages_session.register(app, app.extensions["provenance"].settings)
     app.register_blueprint(blueprint)
+    for kind in (NoSuchPage, MethodNotAllowed):
+        app.register_error_handler(kind, missing)
     app.jinja_env.globals.update(asset=pages_assets.url_of, imports=pages_assets.imports_of)
     app.jinja_env.filters["address"] = lambda text: f"{text[:6]}…{text[-4:]}" if text else ""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from provenance import errors
+from provenance.core import typed
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +59,7 @@ def problem(status: int, title: str, detail: str, code: str, faults: list[dict[s
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": request.path,
+        "instance": "/…" if typed.keys_in(request.path) else request.path,
         "code": code,
         "request_id": g.get("request_id"),
         "errors": faults or [],

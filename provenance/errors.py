@@ -27,13 +27,14 @@ class InvalidInput(ProvenanceError):
 
 
 class InvalidKey(InvalidInput):
-    """A voucher key that does not parse. `position` is the first suspicious character, counted from 0, or None."""
+    """A voucher key that does not parse. `fault` names what is wrong with it (tests/vectors/typed-codes.json has them all);
+    `position` is the first suspicious character, counted from 0, or None."""
 
     code = "invalid_key"
 
-    def __init__(self, detail: str, *, position: int | None = None) -> None:
+    def __init__(self, detail: str, *, fault: str, position: int | None = None) -> None:
         super().__init__(detail, field="key")
-        self.position = position
+        self.fault, self.position = fault, position
 
 
 class InvalidSignature(InvalidInput):

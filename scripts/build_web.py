@@ -61,7 +61,9 @@ def hand_out(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     build_standalone(folder / "verify.html", pin)
     pin_verifier(folder / "verify_certificate.py", pin)
-    trusted = f"They trust registry {pin[1]} on chain {pin[0]}." if pin else "They trust no registry: set REGISTRY, CHAIN_ID."
+    trusted = (
+        f"They trust registry {pin[1]} on chain {pin[0]}." if pin else "They trust no registry: set REGISTRY, CHAIN_ID."
+    )
     print(f"{folder / 'verify.html'} and {folder / 'verify_certificate.py'} are written. {trusted}")
 
 

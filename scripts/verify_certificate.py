@@ -3,8 +3,8 @@
 
     verify_certificate.py CERTIFICATE.json --rpc URL [--registry ADDRESS --chain-id N] [--key VP1…]
 
-Name the registry that the brand publishes, unless this copy was made for one (PINNED): anybody can set up a registry and write a
-certificate that names it, so that without one the best answer is "consistent", which says nothing about the voucher.
+Name the registry that the brand publishes, unless this copy was made for one (PINNED). Anybody can set up a registry and
+write a certificate that names it: without one the best answer is "consistent", which says nothing about the voucher.
 
 Written from docs/protocol.md, so that it can contradict the project where the project is wrong. Prints one JSON object with
 the verdict. Exit code 0: genuine and unspent, 1: not, 2: could not be determined, 3: consistent, 64: wrong use.
@@ -12,8 +12,10 @@ the verdict. Exit code 0: genuine and unspent, 1: not, 2: could not be determine
 
 import argparse
 import json
+import re
 import sys
 import time
+import unicodedata
 import urllib.request
 
 PINNED = None
@@ -34,6 +36,10 @@ class Undetermined(Exception):
 
 class Forged(Exception):
     """A step proved false."""
+
+
+class Mistyped(Exception):
+    """What was given is no key: says nothing about the voucher."""
 
 
 # --- keccak-256 (FIPS 202's permutation with Keccak's own padding) ----------------------------------------------------
@@ -97,18 +103,23 @@ def _polymod(values):
 
 
 def read_key(text):
-    """(batch id, index, secret)"""
-    text = text.replace(" ", "").replace("-", "")
-    if text not in (text.lower(), text.upper()) or len(text) != 55 or text[:3].lower() != "vp1":
-        raise Forged("this is no voucher key")
+    """(batch id, index, secret). A slip of the pen is no forgery: raises Mistyped."""
+    seen = [c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) not in ("Cf", "Mn")]
+    plain = "".join("-" if unicodedata.category(c) == "Pd" or c in "\u2212\u2043" else c for c in seen)
+    found = re.search(r"(?<![a-z0-9])vp1(?:[\s-]*[a-z0-9]){52}(?![a-z0-9])", plain, re.IGNORECASE | re.ASCII)
+    text = re.sub(r"[\s-]", "", found[0]) if found else ""
+    if not text or text not in (text.lower(), text.upper()):
+        raise Mistyped(
+            "this is no voucher key: one has 55 characters, begins with VP1, and is all capitals or all small"
+        )
     values = ["qpzry9x8gf2tvdw0s3jn54khce6mua7l".find(c) for c in text[3:].lower()]
     if -1 in values or _polymod([3, 3, 0, 22, 16, *values]) != 0x2BC830A3 or values[0] != 0:
-        raise Forged("the key's checksum fails")
+        raise Mistyped("the key's checksum fails; type it again")
     number = 0
     for value in values[1:-6]:
         number = number << 5 | value
     if number & 1:
-        raise Forged("the key's padding is not zero")
+        raise Mistyped("the key's padding is not zero; it was not made by this protocol")
     data = (number >> 1).to_bytes(28, "big")
     return data[:8], int.from_bytes(data[8:12], "big"), data[12:]
 
@@ -294,7 +305,7 @@ def main():
         answer = {"verdict": "undetermined", "reason": str(error)}
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         answer = {"verdict": "forged", "reason": f"the certificate is malformed: {error}"}
-    except OSError as error:
+    except (OSError, Mistyped) as error:
         sys.exit(print(error, file=sys.stderr) or 64)
     if answer["verdict"] == "consistent":
         named = f"registry {document['registry']} on chain {document['chainId']}"

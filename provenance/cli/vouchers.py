@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -15,14 +17,15 @@ from provenance.cli.batches import say
 from provenance.cli.options import ADDRESS, EXISTING_FILE, FILE, api_key_option, client, deadline, settings
 from provenance.cli.output import NO, UNDETERMINED, UNTRUSTED, YES, finish, json_option, show
 from provenance.client import holder
+from provenance.core import typed
 from provenance.core.certificate import Certificate
 from provenance.core.encoding import Address
 from provenance.core.evidence import Unread
 from provenance.core.fingerprint import claim_address
 from provenance.core.statements import Domain
 from provenance.core.verdict import Judgement, Verdict
-from provenance.core.voucher import VoucherId, VoucherKey
-from provenance.errors import InvalidInput, NotFound, ProvenanceError
+from provenance.core.voucher import VoucherId, VoucherKey, read_code
+from provenance.errors import Conflict, Forbidden, InvalidInput, NotFound, ProvenanceError, Unauthorized
 from provenance.minting import durable
 from provenance.services.verification import Verification
 
@@ -36,7 +39,7 @@ TIERS = ["included", "safe", "finalized"]
 @json_option
 def certificate(voucher_id: str, output: Path | None) -> None:
     """The portable proof of a voucher's origin; it holds no secret."""
-    found = client().certificate(VoucherId.parse(voucher_id)).to_json()
+    found = client().certificate(_voucher_id(voucher_id)).to_json()
     if output is None:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
@@ -99,8 +102,25 @@ def transfer(key: str, to: Address | None, new_key_file: Path | None, tier: str)
     change = holder.rekey(api, domain, old, deadline())
     durable.write(path, (change.new_key.encode().upper() + "\n").encode())
     # A crash here leaves a key that is not valid yet, and the old one that still is.
-    operation = api.transfer(change.signed, change.sealed_content)
-    say(api.wait(operation, tier), f"Voucher {old.voucher_id} is re-keyed; its only valid key is in {path}")
+    with _keeping(path):
+        operation = api.wait(api.transfer(change.signed, change.sealed_content), tier)
+        say(operation, f"Voucher {old.voucher_id} is re-keyed; its only valid key is in {path}")
+
+
+@contextmanager
+def _keeping(path: Path) -> Iterator[None]:
+    """The new key's file goes where the transfer was refused, since that key never was valid; where it is not known what
+    became of the transfer, it stays and the error says where."""
+    try:
+        yield
+    except (InvalidInput, Conflict, NotFound, Unauthorized, Forbidden):
+        path.unlink(missing_ok=True)
+        raise
+    except ProvenanceError as error:
+        error.detail += (
+            f"; the new key is in {path}: keep it and the old one until `provenance verify` says which is valid"
+        )
+        raise
 
 
 @click.command()
@@ -122,7 +142,7 @@ def redeem(key: str, redeemer: Address | None, tier: str, api_key_file: Path | N
 @json_option
 def history(voucher_id: str) -> None:
     """Every event of a voucher, oldest first."""
-    events = client().history(VoucherId.parse(voucher_id))
+    events = client().history(_voucher_id(voucher_id))
     lines = [
         f"{e['blockNumber']:>8}  {e['kind']:<12} {e['actor'] or '':<42}  {e['tier']}  {e['transaction']}"
         for e in events
@@ -137,10 +157,9 @@ def _read_target(
     if certificate_file is None and not text.lower().startswith(("vp1", "http")) and _is_file(text):
         found = Certificate.loads(Path(text).read_bytes())
         return None, found.voucher_id, found
-    if "#" in text:
-        text = text.rpartition("#")[2]
-    key = VoucherKey.parse(text) if text[:3].lower() == "vp1" else None
-    voucher_id = key.voucher_id if key else VoucherId.parse(text.rstrip("/").rpartition("/")[2])
+    code = read_code(text)
+    key = code if isinstance(code, VoucherKey) else None
+    voucher_id = code.voucher_id if isinstance(code, VoucherKey) else code
     if certificate_file is not None:
         return key, voucher_id, Certificate.loads(certificate_file.read_bytes())
     return key, voucher_id, _ask(voucher_id)
@@ -164,7 +183,17 @@ def _ask(voucher_id: VoucherId) -> Certificate | Unread | None:
 
 def _text(argument: str) -> str:
     """`-`: from standard input, where other users of the machine cannot see it."""
-    return sys.stdin.readline().strip() if argument == "-" else argument.strip()
+    if argument != "-":
+        return argument.strip()
+    return (sys.stdin.readline() if sys.stdin.isatty() else sys.stdin.read()).strip()
+
+
+def _voucher_id(text: str) -> VoucherId:
+    """Raises InvalidInput for a key, which is nobody's to show for this."""
+    code = read_code(text) if typed.ids_in(text) else VoucherId.parse(text, field="voucher_id")
+    if isinstance(code, VoucherKey):
+        raise InvalidInput("this is a voucher key, not an id: keep it to yourself", field="voucher_id")
+    return code
 
 
 def _domain() -> Domain:

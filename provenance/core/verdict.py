@@ -79,7 +79,9 @@ def _conclude(evidence: Evidence, found: tuple[Step, ...]) -> tuple[Verdict, str
 def _unpinned(evidence: Evidence) -> str:
     """Anybody can deploy a registry, mint into it and write a certificate that names it."""
     named = evidence.certificate
-    where = f"registry {named.batch.registry} on chain {named.batch.chain_id}" if isinstance(named, Certificate) else "it"
+    where = (
+        f"registry {named.batch.registry} on chain {named.batch.chain_id}" if isinstance(named, Certificate) else "it"
+    )
     return f"Consistent with {where}, which you would have to trust; name the registry that the brand publishes"
 
 

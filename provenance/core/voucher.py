@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 
+from provenance.core import typed
 from provenance.errors import InvalidInput, InvalidKey
 
 MAX_COUNT = 2**32 - 1
@@ -77,30 +78,67 @@ class VoucherKey:
 
     @classmethod
     def parse(cls, text: str) -> VoucherKey:
-        """Reads either case, with spaces and hyphens. Raises InvalidKey, whose `position` counts characters of `text`."""
-        characters = [(i, c) for i, c in enumerate(text) if c not in " -\t\r\n"]
-        places = [i for i, _ in characters]
-        compact = "".join(c for _, c in characters)
-        _check_shape(compact, places)
+        """Reads a key out of what was typed or pasted (see `typed`), in either case, with or without something around it.
+
+        Raises InvalidKey: `fault` names what is wrong, `position` counts characters of `text`.
+        """
+        candidates = typed.keys_in(text)
+        found = {key for characters in candidates if (key := cls._read_or_none(characters))}
+        if len(found) > 1:
+            raise InvalidKey(f"there are {len(found)} keys in this text; give one", fault="several")
+        return found.pop() if found else cls._read(candidates[0] if candidates else typed.key_start(text))
+
+    @classmethod
+    def _read_or_none(cls, characters: list[tuple[str, int]]) -> VoucherKey | None:
+        try:
+            return cls._read(characters)
+        except InvalidKey:
+            return None
+
+    @classmethod
+    def _read(cls, characters: list[tuple[str, int]]) -> VoucherKey:
+        """From the key's own characters and their places."""
+        places = [place for _, place in characters]
+        compact = "".join(character for character, _ in characters)
+        _check_shape(compact.lower(), places)
         symbols = [_ALPHABET.index(c) for c in compact.lower()[len(_PREFIX) + 1 :]]
         _check_sum(symbols, places)
+        if compact not in (compact.lower(), compact.upper()):  # after the rest: only where that is the fault
+            raise InvalidKey("a key is all lower case or all upper case, not both; type it again", fault="case")
         if symbols[0] != _VERSION:
-            raise InvalidKey(f"key version {symbols[0]} is not known; a newer program reads it")
+            raise InvalidKey(f"key version {symbols[0]} is not known; a newer program reads it", fault="version")
         payload = _to_bytes(symbols[1:-_CHECKSUM_SYMBOLS])
         return cls(payload[:8], int.from_bytes(payload[8:12], "big"), payload[12:])
 
 
-def _check_shape(compact: str, places: list[int]) -> None:
-    if compact not in (compact.lower(), compact.upper()):
-        raise InvalidKey("a key is all lower case or all upper case, not both; type it again")
-    lower = compact.lower()
+def read_code(text: str) -> VoucherKey | VoucherId:
+    """A voucher's key or its public id, out of a key, a link, a saved file or a line with something around it.
+
+    Raises InvalidKey where there is none, or more than one.
+    """
+    ids = set(typed.ids_in(text))
+    if typed.keys_in(text) or not ids:
+        return VoucherKey.parse(text)
+    if len(ids) > 1:
+        raise InvalidKey(f"there are {len(ids)} voucher numbers in this text; give one", fault="several")
+    return VoucherId.parse(ids.pop())
+
+
+def _check_shape(lower: str, places: list[int]) -> None:
+    if not lower:
+        raise InvalidKey("there is nothing to read; give a voucher key or number", fault="empty")
     if not lower.startswith(f"{_PREFIX}1"):
-        raise InvalidKey("a voucher key begins with VP1; this is something else")
+        detail = (
+            "a voucher key begins with VP1, a voucher number looks like 9f3c2a7e81d04b6c-42; this is something else"
+        )
+        raise InvalidKey(detail, fault="prefix")
     for place, character in zip(places[3:], lower[3:], strict=True):
         if character not in _ALPHABET:
-            raise InvalidKey(f"character {place + 1} cannot occur in a key; look at it again", position=place)
-    if len(compact) != KEY_LENGTH:
-        raise InvalidKey(f"a key has {KEY_LENGTH} characters, this has {len(compact)}; some are missing or extra")
+            detail = f"character {place + 1} cannot occur in a key; look at it again"
+            raise InvalidKey(detail, fault="character", position=place)
+    if len(lower) != KEY_LENGTH:
+        detail = f"a key has {KEY_LENGTH} characters, this has {len(lower)}; some are missing or extra"
+        raise InvalidKey(detail, fault="length")
 
 
 def _check_sum(symbols: list[int], places: list[int]) -> None:
@@ -110,9 +148,10 @@ def _check_sum(symbols: list[int], places: list[int]) -> None:
         return
     suspect = _single_errors().get(syndrome)
     if suspect is None:
-        raise InvalidKey("the key's checksum fails; several characters are wrong, read it again")
+        raise InvalidKey("the key's checksum fails; several characters are wrong, read it again", fault="checksum")
     place = places[len(_PREFIX) + 1 + suspect]
-    raise InvalidKey(f"the key's checksum fails; look at character {place + 1} again", position=place)
+    detail = f"the key's checksum fails; look at character {place + 1} again"
+    raise InvalidKey(detail, fault="suspect", position=place)
 
 
 @cache
@@ -152,5 +191,5 @@ def _to_bytes(symbols: list[int]) -> bytes:
     for symbol in symbols:
         number = number << 5 | symbol
     if number & 1:
-        raise InvalidKey("the key's padding is not zero; it was not made by this protocol")
+        raise InvalidKey("the key's padding is not zero; it was not made by this protocol", fault="padding")
     return (number >> 1).to_bytes(28, "big")

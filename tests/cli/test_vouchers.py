@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from provenance.client import Client
 from provenance.core.encoding import address_of
 from provenance.core.fingerprint import claim_address
 from provenance.core.statements import SignedStatement
 from provenance.core.voucher import VoucherKey
+from provenance.errors import Undetermined
 from provenance.httpd import HttpServer
 from provenance.store import outbox, projections
 
@@ -67,7 +69,7 @@ def test_a_saved_certificate_answers_without_the_service(shell, key, saved):
 
 def test_a_saved_certificate_alone_names_its_own_registry(shell, saved, tmp_path):
     outcome = shell.run("verify", saved, "--json", DATA_DIR=str(tmp_path / "empty"))
-    assert verdict(outcome) == (0, "sealed", "not_shown")
+    assert verdict(outcome) == (3, "consistent", "not_shown")
     assert any("the certificate itself names" in step["detail"] for step in outcome.json["steps"])
 
 
@@ -184,6 +186,20 @@ def test_a_transfer_writes_the_new_key_and_kills_the_old_one(shell, key, tmp_pat
     assert "exists already" in again.err
     assert VoucherKey.parse(path.read_text()) == new
     assert shell.run("transfer", key.encode(), "--new-key-file", tmp_path / "other.key").code == 1
+    assert not (tmp_path / "other.key").exists(), "a refused transfer leaves no key that never was valid"
+
+
+def test_a_transfer_whose_end_is_unknown_says_where_the_new_key_is(shell, key, tmp_path, monkeypatch):
+    def never_settled(self, operation, tier, *, timeout=120):
+        raise Undetermined("operation x is sent after 120 s; look again later")
+
+    monkeypatch.setattr(Client, "wait", never_settled)
+    outcome = shell.run("transfer", key.encode())
+    assert outcome.code == 2
+    path = tmp_path / f"{key.voucher_id}.key"
+    assert path.name in outcome.err
+    assert "keep it and the old one" in outcome.err
+    assert VoucherKey.parse(path.read_text()).voucher_id == key.voucher_id
 
 
 def test_the_new_key_is_on_the_disk_before_the_old_one_dies(shell, key, tmp_path, monkeypatch):

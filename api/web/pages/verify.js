@@ -117,7 +117,16 @@ function start() {
 function fromLink() {
   const text = ask.takeFragment();
   if (text) ask.accept(text, check);
+  else if (settings.exposed) fromPath();
   else if (settings.voucherId && !shown) ask.accept(settings.voucherId, check);
+}
+
+/** The key came in the path, so that it was sent to the server: it is dead to trust, unless it is claimed at once. */
+function fromPath() {
+  const path = location.pathname;
+  history.replaceState(null, "", "/v");
+  find("[data-exposed]").hidden = false;
+  ask.accept(path, check);
 }
 
 start();

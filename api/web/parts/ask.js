@@ -41,12 +41,12 @@ function takesText({ tagName, type, isContentEditable }) {
   return tagName === "TEXTAREA" || isContentEditable || (tagName === "INPUT" && !TEXTLESS.includes(type));
 }
 
-/** A link's key: read once, then taken out of the address bar and of this history entry. */
+/** A link's key: taken out of the address bar and of this history entry once it could be read. */
 export function takeFragment() {
   const text = location.hash.slice(1);
   if (!text) return null;
-  history.replaceState(null, "", location.pathname + location.search);
-  return decodeURIComponent(text);
+  if (readable(text)) history.replaceState(null, "", location.pathname + location.search);
+  return text;
 }
 
 export function accept(text, take) {

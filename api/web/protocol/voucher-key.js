@@ -1,6 +1,7 @@
 // The voucher key that is printed and scanned, and the public id (protocol.md, 2 and 3; BIP-350).
 
 import { InvalidInput, concat, hex, integer, unhex } from "./bytes.js";
+import { idsIn, keysIn, keyStart } from "./typed.js";
 
 export const KEY_LENGTH = 55;
 const ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
@@ -30,13 +31,34 @@ export function encodeKey({ batchId, index, secret }) {
   return "vp1" + symbols.map((s) => ALPHABET[s]).join("");
 }
 
-/** Reads either case, spaces and hyphens. Throws InvalidInput, whose `values.position` counts from 1; never corrects. */
+/**
+ * Reads a key out of what was typed or pasted (see typed.js), in either case, with or without something around it. Throws
+ * InvalidInput, whose `values.position` counts from 1; never corrects.
+ */
 export function parseKey(text) {
-  const places = [...text].map((c, i) => [c, i + 1]).filter(([c]) => !/[ \-\t\r\n]/.test(c));
-  const compact = places.map(([c]) => c).join("");
-  checkShape(compact, places);
-  const symbols = [...compact.toLowerCase().slice(3)].map((c) => ALPHABET.indexOf(c));
-  checkSum(symbols, places);
+  const candidates = keysIn(text);
+  const found = new Map(candidates.map(readOrNull).filter(Boolean).map((key) => [encodeKey(key), key]));
+  if (found.size > 1) throw new InvalidInput("key.several", { count: found.size });
+  if (found.size === 1) return [...found.values()][0];
+  return read(candidates[0] ?? keyStart(text));
+}
+
+function readOrNull(characters) {
+  try {
+    return read(characters);
+  } catch (error) {
+    if (error instanceof InvalidInput) return null;
+    throw error;
+  }
+}
+
+/** From the key's own [character, place] pairs. */
+function read(characters) {
+  const word = characters.map(([c]) => c).join("");
+  checkShape(characters.map(([c, place]) => [c.toLowerCase(), place + 1]));
+  const symbols = [...word.toLowerCase().slice(3)].map((c) => ALPHABET.indexOf(c));
+  checkSum(symbols, characters);
+  if (word !== word.toLowerCase() && word !== word.toUpperCase()) throw new InvalidInput("key.case"); // where only that is wrong
   if (symbols[0] !== 0) throw new InvalidInput("key.version", { version: symbols[0] });
   const number = symbols.slice(1, -6).reduce((n, s) => (n << 5n) | BigInt(s), 0n);
   if (number & 1n) throw new InvalidInput("key.padding");
@@ -45,17 +67,16 @@ export function parseKey(text) {
   return { batchId: hex(payload.subarray(0, 8)), index, secret: payload.slice(12) };
 }
 
-function checkShape(compact, places) {
-  const lower = compact.toLowerCase();
-  if (compact !== lower && compact !== compact.toUpperCase()) throw new InvalidInput("key.case");
-  if (!lower.startsWith("vp1")) throw new InvalidInput("key.prefix");
-  for (const [character, position] of places.slice(3))
-    if (!ALPHABET.includes(character.toLowerCase())) throw new InvalidInput("key.character", { position });
-  if (compact.length !== KEY_LENGTH) throw new InvalidInput("key.length", { length: compact.length });
+function checkShape(characters) {
+  if (!characters.length) throw new InvalidInput("empty");
+  if (characters.slice(0, 3).map(([c]) => c).join("") !== "vp1") throw new InvalidInput("key.prefix");
+  for (const [character, position] of characters.slice(3))
+    if (!ALPHABET.includes(character)) throw new InvalidInput("key.character", { position });
+  if (characters.length !== KEY_LENGTH) throw new InvalidInput("key.length", { length: characters.length });
 }
 
 /** Points at a single wrong character (the code's distance makes it unique); never says what it should be. */
-function checkSum(symbols, places) {
+function checkSum(symbols, characters) {
   const word = [...PREFIX_SYMBOLS, ...symbols];
   if (polymod(word) === BECH32M) return;
   for (let at = PREFIX_SYMBOLS.length; at < word.length; at++)
@@ -63,7 +84,7 @@ function checkSum(symbols, places) {
       word[at] ^= error;
       const fits = polymod(word) === BECH32M;
       word[at] ^= error;
-      if (fits) throw new InvalidInput("key.suspect", { position: places[at - PREFIX_SYMBOLS.length + 3][1] });
+      if (fits) throw new InvalidInput("key.suspect", { position: characters[at - PREFIX_SYMBOLS.length + 3][1] + 1 });
     }
   throw new InvalidInput("key.checksum");
 }
@@ -78,11 +99,13 @@ export function parseVoucherId(text) {
   return { batchId: "0x" + match[1], index: Number(match[2]) };
 }
 
-/** What a scan, a link, a picture or a person gave: `{batchId, index, secret?}`. Throws InvalidInput. */
+/**
+ * A voucher's key or its public id, out of a key, a link, a saved file or a line with something around it:
+ * `{batchId, index, secret?}`. Throws InvalidInput where there is none, or more than one.
+ */
 export function parseCode(text) {
-  const trimmed = text.trim();
-  const fragment = /#\s*(vp1[^#]*)$/i.exec(trimmed);
-  if (fragment) return parseKey(decodeURIComponent(fragment[1]));
-  const path = /\/v\/([0-9a-f]{16}-\d+)\/?(?:[?#].*)?$/.exec(trimmed) ?? /^([0-9a-f]{16}-\d+)$/.exec(trimmed);
-  return path ? parseVoucherId(path[1]) : parseKey(trimmed);
+  const ids = new Set(idsIn(text));
+  if (keysIn(text).length || !ids.size) return parseKey(text);
+  if (ids.size > 1) throw new InvalidInput("voucher.several", { count: ids.size });
+  return parseVoucherId([...ids][0]);
 }

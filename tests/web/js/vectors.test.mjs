@@ -91,3 +91,16 @@ function claimKey(batch, index) {
 test("what JSON readers read differently has no canonical form", () => {
   for (const terms of [{ n: 2 ** 60 }, { t: "\ud800" }, [], null]) assert.throws(() => hashTerms(terms), InvalidInput);
 });
+
+const typed = JSON.parse(readFileSync(new URL("../../vectors/typed-codes.json", import.meta.url), "utf8"));
+
+for (const { name, typed: text, reads, fault, position } of typed.cases)
+  test(`what people type: ${name}`, () => {
+    if (reads) return assert.deepEqual(parseCode(text), parseCode(typed[reads]));
+    const codes = { empty: ["empty"], several: ["key.several", "voucher.several"] }[fault] ?? [`key.${fault}`];
+    assert.throws(() => parseCode(text), (error) => {
+      assert.ok(error instanceof InvalidInput && codes.includes(error.code), `${error.code} ${error.message}`);
+      assert.equal(error.values.position, position === undefined ? undefined : position + 1);
+      return true;
+    });
+  });
