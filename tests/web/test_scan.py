@@ -74,6 +74,36 @@ def test_a_chosen_picture_gives_the_verdict(world, page, printed, tmp_path):
     assert verdict_of(page) == ("sealed", "printed")
 
 
+@pytest.mark.parametrize("format", ["png", "webp", "avif", "gif", "bmp"])
+def test_a_picture_of_any_format_that_browsers_show_is_read(world, page, printed, tmp_path, format):
+    path = tmp_path / f"photo.{format}"
+    code = zxingcpp.create_barcode(f"{world.url}/v#{printed[2].key(1).upper()}", zxingcpp.BarcodeFormat.QRCode)
+    Image.fromarray(np.array(code.to_image(scale=5))).convert("RGB").save(path)
+    page.goto(world.url)
+    page.set_input_files("[data-picture]", path)
+    assert verdict_of(page) == ("sealed", "printed")
+
+
+def test_a_transparent_picture_is_read_as_if_on_paper(world, page, printed, tmp_path):
+    path = tmp_path / "code.png"
+    code = zxingcpp.create_barcode(f"{world.url}/v#{printed[2].key(1).upper()}", zxingcpp.BarcodeFormat.QRCode)
+    dark = Image.fromarray(255 - np.array(code.to_image(scale=5))).convert("L")
+    picture = Image.new("RGBA", dark.size, "black")
+    picture.putalpha(dark)
+    picture.save(path)
+    page.goto(world.url)
+    page.set_input_files("[data-picture]", path)
+    assert verdict_of(page) == ("sealed", "printed")
+
+
+def test_a_format_that_the_browser_cannot_show_is_said(world, page, tmp_path):
+    path = tmp_path / "photo.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500))
+    page.goto(world.url)
+    page.set_input_files("[data-picture]", path)
+    expect(page.locator("#code-fault")).to_contain_text("format cannot be read here")
+
+
 def test_a_picture_without_a_code_says_so(world, page, tmp_path):
     path = tmp_path / "cat.png"
     Image.new("RGB", (200, 200), "tan").save(path)

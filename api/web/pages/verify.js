@@ -4,7 +4,7 @@ import * as ask from "../parts/ask.js";
 import { download, embedded, find, h } from "../parts/dom.js";
 import { endpoints, manageEndpoints } from "../parts/endpoints.js";
 import { stepList } from "../parts/steps.js";
-import { t } from "../parts/texts.js";
+import { said, t } from "../parts/texts.js";
 import { timeline } from "../parts/timeline.js";
 import { verdictCard, workingCard } from "../parts/verdict-card.js";
 import { voucherFacts } from "../parts/voucher-facts.js";
@@ -62,8 +62,14 @@ function actions(found) {
 async function begin(found, intent) {
   const { rekey, showContent } = await import("../parts/rekey.js");
   const place = find(".verdict");
-  if (intent === "open") await showContent(place, found, shown);
-  else await rekey(place, { found, shown, intent, settings, done: check });
+  find("[data-trouble]", place)?.remove();
+  try {
+    if (intent === "open") await showContent(place, found, shown);
+    else await rekey(place, { found, shown, intent, settings, done: check });
+  } catch (error) {
+    if (!error.code) throw error; // a fault of this program, not of the world
+    place.append(h("p.fault", { role: "alert", "data-trouble": true }, said(error, error.values)));
+  }
 }
 
 function tools({ document: proof }) {

@@ -75,6 +75,7 @@ export function fault(text) {
 
 async function scanCamera(take) {
   stop();
+  if (!navigator.mediaDevices) return fault(t(isSecureContext ? "scan.no_camera" : "scan.insecure"));
   filming = new AbortController();
   const view = find("[data-viewfinder]");
   view.hidden = false;
@@ -95,11 +96,11 @@ function stop() {
 
 async function scanPicture(input, take) {
   const { readPicture } = await import("./scan.js");
-  const found = await readPicture(input.files[0]).catch(() => []);
+  const found = await readPicture(input.files[0]).catch(() => null);
   input.value = "";
-  const code = found.find(readable);
+  const code = found?.find(readable);
   if (code) accept(code, take);
-  else fault(t(found.length ? "scan.other" : "scan.nothing"));
+  else fault(t(!found ? "scan.format" : found.length ? "scan.other" : "scan.nothing"));
 }
 
 /** A poster beside the voucher must not end the scan. */

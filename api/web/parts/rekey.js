@@ -72,9 +72,15 @@ function confirmSaved(card, key, next, settings, intent) {
     const go = h("button.primary", { type: "submit", disabled: true, "data-rekey-confirm": true }, t(`claim.${intent}.confirm`));
     const right = () => input.value.trim().toLowerCase() === key.slice(-CONFIRMED);
     const update = () => (go.disabled = !(saved && right()));
+    const trouble = h("p.fault", { role: "alert" });
     const keep = (act) => async () => {
-      await act();
-      saved = true;
+      try {
+        await act();
+        saved = true;
+        trouble.textContent = "";
+      } catch {
+        trouble.textContent = t(isSecureContext ? "claim.copy.failed" : "claim.copy.insecure");
+      }
       update();
     };
     const submit = (event) => {
@@ -84,7 +90,7 @@ function confirmSaved(card, key, next, settings, intent) {
       resolve();
     };
     input.addEventListener("input", update);
-    const form = h("form", { onsubmit: submit }, keyView(key, link), saveButtons(key, link, next, keep), tail(input), go);
+    const form = h("form", { onsubmit: submit }, keyView(key, link), saveButtons(key, link, next, keep), trouble, tail(input), go);
     card.append(form);
     find("h3", card).focus();
   });

@@ -8,9 +8,14 @@ const EVERY = 80; // milliseconds between two frames
 
 prepareZXingModule({ overrides: { locateFile: () => wasm } });
 
-/** The texts of the codes in a picture file. */
+/** The texts of the codes in a picture file, whatever format the browser can show. Throws where it cannot show it. */
 export async function readPicture(file) {
-  return texts(await readBarcodes(file, OPTIONS));
+  const picture = await createImageBitmap(file);
+  try {
+    return texts(await readBarcodes(pixels(picture, new OffscreenCanvas(1, 1), picture.width, picture.height), OPTIONS));
+  } finally {
+    picture.close();
+  }
 }
 
 /**
@@ -40,12 +45,16 @@ async function watch(video, accept, signal) {
   return null;
 }
 
-function frame(video, canvas) {
-  canvas.width = video.videoWidth || 1;
-  canvas.height = video.videoHeight || 1;
+const frame = (video, canvas) => pixels(video, canvas, video.videoWidth || 1, video.videoHeight || 1);
+
+/** What is transparent counts as paper. */
+function pixels(source, canvas, width, height) {
+  Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(video, 0, 0);
-  return context.getImageData(0, 0, canvas.width, canvas.height);
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, width, height);
+  context.drawImage(source, 0, 0);
+  return context.getImageData(0, 0, width, height);
 }
 
 const texts = (found) => found.filter((code) => code.isValid).map((code) => code.text);

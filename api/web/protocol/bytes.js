@@ -14,6 +14,15 @@ export class InvalidInput extends Error {
   }
 }
 
+/**
+ * The browser's own ciphers. It keeps them from pages that came over plain HTTP, other than from the machine itself. Throws
+ * InvalidInput.
+ */
+export function ciphers() {
+  if (!globalThis.crypto?.subtle) throw new InvalidInput("insecure");
+  return crypto.subtle;
+}
+
 export const ZERO_HASH = "0x" + "00".repeat(32);
 
 /** Lower-case 0x-hex of bytes. */

@@ -3,7 +3,7 @@
 import { pbkdf2Async } from "@noble/hashes/pbkdf2.js";
 import { scryptAsync } from "@noble/hashes/scrypt.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { InvalidInput, hex, keccak, unhex, utf8 } from "./bytes.js";
+import { InvalidInput, ciphers, hex, keccak, unhex, utf8 } from "./bytes.js";
 
 const plain = (text) => unhex("0x" + text.replace(/^0x/, ""));
 
@@ -14,9 +14,9 @@ export async function openKeystore(document, passphrase) {
   const derived = await derive(crypto_, utf8(passphrase.normalize("NFKC")));
   const sealed = plain(crypto_.ciphertext);
   if (hex(keccak(derived.slice(16, 32), sealed)) !== hex(plain(crypto_.mac))) throw new InvalidInput("keystore.passphrase");
-  const key = await crypto.subtle.importKey("raw", derived.slice(0, 16), "AES-CTR", false, ["decrypt"]);
+  const key = await ciphers().importKey("raw", derived.slice(0, 16), "AES-CTR", false, ["decrypt"]);
   const algorithm = { name: "AES-CTR", counter: plain(crypto_.cipherparams.iv), length: 128 };
-  return new Uint8Array(await crypto.subtle.decrypt(algorithm, key, sealed));
+  return new Uint8Array(await ciphers().decrypt(algorithm, key, sealed));
 }
 
 function derive({ kdf, kdfparams: p }, passphrase) {
