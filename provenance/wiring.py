@@ -8,6 +8,7 @@ import socket
 import time
 from dataclasses import dataclass
 
+from provenance.audit import Audit, Auditing
 from provenance.chain import keystore
 from provenance.chain.keystore import Signer
 from provenance.chain.registry import Registry
@@ -16,8 +17,6 @@ from provenance.config import Settings
 from provenance.core.encoding import Address
 from provenance.core.statements import Domain
 from provenance.services.access import Access
-from provenance.services.audit import Audit
-from provenance.services.auditing import Auditing
 from provenance.services.catalogue import Catalogue
 from provenance.services.history import History
 from provenance.services.indexing import Indexing
@@ -73,7 +72,7 @@ def open_registry(settings: Settings) -> Registry:
 def build_services(settings: Settings, database: Database, relayer: Address | None = None) -> Services:
     registry, clock = open_registry(settings), time.time
     domain = Domain(settings.chain_id, registry.address)
-    audit = Audit(database, registry, domain)
+    audit = Audit(database, registry, domain, relayer)
     return Services(
         settings=settings,
         database=database,

@@ -27,5 +27,6 @@ def audit() -> None:
         f"{d.row}: {d.detail}\n  expected {d.expected:.120}\n  found    {d.found:.120}" for d in report.differences
     ]
     word = "and the chain tell one story" if not lines else f"and the chain differ in {len(lines)} places"
-    show(asdict(report), *lines, f"Database {word}: {what}, at block {report.block}.")
+    uncovered = f"Not compared, since the chain does not know it: {', '.join(report.not_covered)}."
+    show(asdict(report), *lines, f"Database {word}: {what}, at block {report.block}.", uncovered)
     finish(NO if report.differences else YES)

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
+from provenance.audit import trees as inspection
 from provenance.core import merkle
 from provenance.core.encoding import address_bytes, address_of, keccak
 from provenance.core.fingerprint import LEAF_BYTES, leaf
 from provenance.errors import Halted
-from provenance.store import inspection
 from provenance.store.database import Database
 from provenance.store.tables import Base, Tile
 from provenance.store.tiles import TreeReader, cut, locate

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from provenance.audit import headers, operations, projections, transactions, trees
+from provenance.audit.outcomes import Outcomes
+from provenance.audit.report import Difference, Report
 from provenance.chain.deployment import code_matches
 from provenance.chain.events import decode_log
 from provenance.chain.registry import Registry
 from provenance.core.batch import Batch as BatchFacts
-from provenance.core.encoding import keccak, parse_address, parse_hex, parse_integer, to_hex
-from provenance.core.ledger import ChainEvent
+from provenance.core.encoding import Address, keccak, parse_address, parse_hex, parse_integer, to_hex
+from provenance.core.ledger import ChainEvent, EventKind
 from provenance.core.statements import Domain
 from provenance.core.voucher import MAX_COUNT
 from provenance.errors import Halted, InvalidInput
-from provenance.store import inspection, projections, refolding, signatures, tables
+from provenance.store import projections as stored
+from provenance.store import tables
 from provenance.store.database import Database
-from provenance.store.inspection import Difference
 
 Progress = Callable[[str, int, int], None]
 """(step, done, total)"""
@@ -28,51 +30,45 @@ RANGE = 5_000
 VOUCHERS_A_CALL = 200
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was compared, at which block, and where it differs."""
-
-    block: int
-    batches: int
-    leaves: int
-    events: int
-    vouchers: int
-    operations: int
-    differences: tuple[Difference, ...]
-
-
 class Audit:
-    def __init__(self, database: Database, registry: Registry, domain: Domain) -> None:
-        self._database, self._registry, self._domain = database, registry, domain
+    """`relayer` is the account that carries statements to the chain, None where this process does not know it."""
+
+    def __init__(self, database: Database, registry: Registry, domain: Domain, relayer: Address | None = None) -> None:
+        self._database, self._registry, self._domain, self._relayer = database, registry, domain, relayer
 
     def run(self, progress: Progress = lambda step, done, total: None) -> Report:
         """Raises ChainUnavailable where the chain cannot be read: that is no finding."""
         with self._database.inspect() as session:
-            cursor, pinned = projections.cursor(session), session.get(tables.Deployment, 1)
+            cursor, pinned = stored.cursor(session), session.get(tables.Deployment, 1)
             if cursor is None or pinned is None:
                 raise Halted("nothing was indexed yet; start the worker first (`provenance worker`)")
-            batches = list(session.scalars(select(tables.Batch).where(tables.Batch.visible)))
-            differences = list(self._code(cursor.number))
+            differences = list(headers.differences(session, self._registry.rpc, self._domain))
+            differences = differences or list(self._code(cursor.number))
+            if differences:
+                return _early(cursor.number, differences)  # from here on the chain is read up to the cursor
+            events = self._events(pinned.block_number, cursor.number, progress)
+            batches = list(session.scalars(select(tables.Batch)))
+            differences += _leaves(session, batches, events)
+            batches = [batch for batch in batches if batch.visible]
             sound = set()
             for done, batch in enumerate(batches):
                 progress("trees", done, len(batches))
                 faults = list(self._batch(session, batch))
                 differences += faults
                 sound |= set() if faults else {batch.batch_id}
-            events = self._events(pinned.block_number, cursor.number, progress)
-            differences += refolding.differences(session, events)
+            differences += projections.differences(session, events)
             vouchers = list(session.scalars(select(tables.VoucherState)))
             differences += self._storage(session, vouchers, cursor.number, progress)
-            operations = list(signatures.kept_operations(session))
-            signers = signatures.Signers(session, self._domain, events, sound)
-            differences += self._operations(operations, signers, {event.transaction for event in events})
+            kept = list(operations.kept_operations(session))
+            differences += self._operations(session, kept, events, sound)
+            differences += transactions.differences(session)
         return Report(
             block=cursor.number,
             batches=len(batches),
             leaves=sum(batch.count for batch in batches),
             events=len(events),
             vouchers=len(vouchers),
-            operations=len(operations),
+            operations=len(kept),
             differences=tuple(differences),
         )
 
@@ -93,7 +89,7 @@ class Audit:
             yield Difference(
                 name, "the terms do not hash to the terms hash", to_hex(row.terms_hash), to_hex(terms_hash)
             )
-        yield from inspection.differences(session, row.batch_id, row.count, row.root)
+        yield from trees.differences(session, row.batch_id, row.count, row.root)
 
     def _batch_id(self, row: tables.Batch) -> str:
         """In hexadecimal; or which fact is none that a batch could have."""
@@ -148,11 +144,28 @@ class Audit:
                 yield Difference(name, "differs from the contract's storage", str(theirs), str(ours))
 
     def _operations(
-        self, rows: Sequence[signatures.Kept], signers: signatures.Signers, transactions: set[bytes]
+        self, session: Session, kept: Sequence[operations.Kept], events: Sequence[ChainEvent], sound: set[bytes]
     ) -> Iterator[Difference]:
-        for row in rows:
-            name = f"operations {row.id}"
-            yield from signatures.differences(row, self._domain, signers)
-            if row.status == tables.OperationStatus.INCLUDED and row.transaction_hash not in transactions:
-                found = to_hex(row.transaction_hash or b"")
-                yield Difference(name, "its transaction has no event on the chain", "an event", found)
+        signers, outcomes = operations.Signers(session, self._domain, events, sound), Outcomes(events)
+        for row in kept:
+            yield from operations.differences(row, self._domain, signers)
+            yield from outcomes.of(row)
+        yield from outcomes.without_operation(session, kept, self._relayer, self._registry.rpc)
+
+
+def _early(block: int, differences: Sequence[Difference]) -> Report:
+    """Where the database does not even stand on this chain, nothing else can be compared."""
+    return Report(block, 0, 0, 0, 0, 0, tuple(differences))
+
+
+def _leaves(session: Session, batches: Sequence[tables.Batch], events: Sequence[ChainEvent]) -> Iterator[Difference]:
+    """The chain names every batch; what is kept here of each is what the audit can go through."""
+    kept = {batch.batch_id: batch.visible for batch in batches}
+    for event in events:
+        if event.kind is EventKind.MINTED and event.batch_id is not None and not kept.get(event.batch_id):
+            detail = "is hidden" if event.batch_id in kept else "its leaves are missing here"
+            name = f"batches {event.batch_id.hex()}"
+            yield Difference(name, f"it is on the chain, and {detail}", f"{event.fields['count']} leaves", "nothing")
+    stray = select(tables.Tile.batch_id).distinct().where(tables.Tile.batch_id.not_in(select(tables.Batch.batch_id)))
+    for batch_id in session.scalars(stray):
+        yield Difference(f"tiles {batch_id.hex()}", "no batch has these leaves", "a batch", "nothing")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
+from provenance.audit.report import Difference
 from provenance.core.batch import Batch
 from provenance.core.encoding import Address, to_hex
 from provenance.core.ledger import ChainEvent, EventKind
@@ -27,7 +28,6 @@ from provenance.core.statements import (
 )
 from provenance.errors import InvalidInput
 from provenance.store import projections
-from provenance.store.inspection import Difference
 from provenance.store.tables import Operation, OperationStatus
 
 
@@ -43,6 +43,8 @@ class Kept:
     digest: bytes
     status: str
     transaction_hash: bytes | None
+    block_number: int | None
+    block_hash: bytes | None
     statement: str
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from provenance.audit.report import Difference
 from provenance.core import merkle
 from provenance.core.encoding import address_of, to_hex
 from provenance.core.fingerprint import LEAF_BYTES, leaf
@@ -16,16 +16,6 @@ from provenance.store.tiles import LEAVES_PER_TILE, NODE_BYTES, locate, sizes
 
 Tiles = dict[tuple[int, int], bytes]
 """(level, number) -> body."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """`row` names it: table and key. `expected` is what the chain (or the arithmetic) says, `found` what the row says."""
-
-    row: str
-    detail: str
-    expected: str
-    found: str
 
 
 def differences(session: Session, batch_id: bytes, count: int, root: bytes) -> Iterator[Difference]:

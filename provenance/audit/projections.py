@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import JSON, Text, cast, inspect, select
 from sqlalchemy.orm import Session
 
+from provenance.audit.report import Difference
 from provenance.core.ledger import ChainEvent
 from provenance.store import projector, tables
 from provenance.store.database import Database
-from provenance.store.inspection import Difference
 
 FOLDED: tuple[type[tables.Base], ...] = (
     tables.Event,
