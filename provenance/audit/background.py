@@ -90,5 +90,6 @@ def _running(started: int, now: int, step: str, done: int, total: int) -> dict[s
 
 def _report(report: DataclassInstance) -> dict[str, Any]:
     found = asdict(report)
-    differences = found.pop("differences")
-    return {**found, "differencesFound": len(differences), "differences": list(differences)[:SHOWN]}
+    differences, uncovered = found.pop("differences"), found.pop("not_covered")
+    shown = {"differencesFound": len(differences), "differences": list(differences)[:SHOWN]}
+    return {**found, **shown, "notCovered": list(uncovered)}

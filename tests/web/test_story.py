@@ -116,6 +116,7 @@ def test_the_whole_story(watch, world, person, keystore, traffic, tmp_path):
     expect(auditor.locator(".timeline li")).to_have_count(3)
     auditor.click("[data-start]")
     expect(auditor.locator("[data-outcome]")).to_have_attribute("data-outcome", "clean", timeout=60_000)
+    expect(auditor.locator("[data-uncovered]")).to_contain_text("api_keys")
     with auditor.expect_download() as exported:
         auditor.click("[data-csv]")
     assert len(exported.value.path().read_text().splitlines()) == 3

@@ -41,6 +41,7 @@ function result({ report, error, endedAt }) {
     h(`p.outcome.${clean ? "good" : "bad"}`, { "data-outcome": clean ? "clean" : "differs" }, icon(clean ? "proved" : "false"), words),
     h("p.faint", {}, t("audit.compared", { block: report.block, when: time(endedAt), counts: counts.join(", ") })),
     clean ? null : differences(report.differences),
+    h("details", { "data-uncovered": true }, h("summary", {}, t("audit.uncovered")), h("p.faint.wrap", {}, (report.notCovered ?? []).join(", "))),
   ].filter(Boolean);
 }
 
