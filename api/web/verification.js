@@ -12,23 +12,24 @@ import { voucherId } from "./protocol/voucher-key.js";
 const OF_THE_CERTIFICATE = [3, 4, 5];
 
 /**
- * → {judgement, evidence, document}. `shown` is {batchId, index, secret?}; `document` is the holder's own certificate (or unread, where
- * there is none to be had), or null: then the service's is fetched. Without `pin` the registry that the holder's certificate names is
+ * → {judgement, evidence, document}. `shown` is {batchId, index, secret?}; `document` is the holder's own certificate, or null where
+ * there is none to be had; without it the service's is fetched. Without `pin` the registry that the holder's certificate names is
  * read, and the verdict is never good.
  */
-export async function verify(shown, { urls, pin, document: own = null }) {
+export async function verify(shown, { urls, pin, document: own }) {
   const registry = pin ?? registryOf(own);
   const reading = registry ? readAgreed(urls, registry, shown) : unread("registry.unnamed");
-  const fetched = own === null ? fetchCertificate(shown) : own;
+  const fetched = own === undefined ? fetchCertificate(shown) : own;
   const keyAddress = shown.secret ? claimAddress(shown.secret) : null; // while both requests are under way
   const [chain, document] = await Promise.all([reading, fetched]);
   const { batchId, index } = shown;
   const readAt = Math.floor(Date.now() / 1000);
   const evidence = { voucherId: { batchId, index }, keyAddress, certificate: parsed(document), pin, chain, readAt };
   const judgement = judge(evidence);
-  if (own !== null || !blamesCertificate(judgement)) return { judgement, evidence, document: kept(document) };
+  if (own !== undefined || !blamesCertificate(judgement)) return { judgement, evidence, document: kept(document) };
   // The service's word against the chain: that proves the service wrong, not the voucher.
-  const doubted = { ...evidence, certificate: unread("certificate.not_borne_out") };
+  const nowhere = !isUnread(chain) && chain.batch === null;
+  const doubted = { ...evidence, certificate: nowhere ? null : unread("certificate.not_borne_out") };
   return { judgement: judge(doubted), evidence: doubted, document: null };
 }
 
@@ -36,11 +37,11 @@ function blamesCertificate({ verdict, steps }) {
   return verdict === "forged" && steps.some((s) => s.outcome === "false" && OF_THE_CERTIFICATE.includes(s.number));
 }
 
-/** The service's certificate as it came, or unread. */
+/** The service's certificate as it came, unread, or null where it knows no such voucher. */
 async function fetchCertificate(shown) {
   try {
     const response = await fetch(`/v1/vouchers/${voucherId(shown)}/certificate`, { referrerPolicy: "no-referrer" });
-    if (response.status === 404) return unread("certificate.unknown");
+    if (response.status === 404) return (await response.json()).code === "unknown_voucher" ? null : unread("certificate.waits");
     return response.ok ? await response.json() : unread("certificate.dead");
   } catch {
     return unread("certificate.dead");
@@ -48,7 +49,7 @@ async function fetchCertificate(shown) {
 }
 
 function parsed(document) {
-  if (isUnread(document)) return document;
+  if (document === null || isUnread(document)) return document;
   try {
     return parseCertificate(document);
   } catch (error) {
@@ -57,10 +58,10 @@ function parsed(document) {
   }
 }
 
-const kept = (document) => (isUnread(document) ? null : document);
+const kept = (document) => (document === null || isUnread(document) ? null : document);
 
 function registryOf(document) {
-  if (document === null || isUnread(document)) return null;
+  if (!document || isUnread(document)) return null;
   const { chainId, registry } = parseCertificate(document).batch;
   return { chainId, registry };
 }

@@ -147,12 +147,12 @@ def _missing(certificate: Unread | None) -> str:
 
 
 def _without_certificate(certificate: Unread | None, chain: ChainReading | Unread, index: int) -> tuple[Outcome, str]:
-    """The registry alone says that there is no such batch, or that the batch has no such index; whoever keeps certificates
-    is not asked for that."""
+    """The registry says that the batch has no such index, or that there is no such batch; the latter counts where no keeper of
+    certificates says that the batch still waits for the chain, or could not be asked."""
     if isinstance(chain, ChainReading):
-        if chain.batch is None:
+        if chain.batch is None and certificate is None:
             return Outcome.FALSE, "The registry holds no such batch"
-        if index >= chain.batch.count:
+        if chain.batch is not None and index >= chain.batch.count:
             return Outcome.FALSE, f"Index {index} is not among the batch's {chain.batch.count} vouchers"
     return Outcome.UNREAD, _missing(certificate)
 

@@ -73,9 +73,10 @@ def _reminted(**changes: Any) -> Certificate:
     return replace(GENUINE, batch=batch, batch_id=batch.batch_id)
 
 
-CERTIFICATES: dict[str, Certificate | Unread] = {
+CERTIFICATES: dict[str, Certificate | Unread | None] = {
     "genuine": GENUINE,
     "unread": Unread("no certificate"),
+    "unknown": None,
     "other index": replace(GENUINE, index=INDEX + 1),
     "shortened proof": replace(GENUINE, proof=GENUINE.proof[:-1]),
     "bent proof": replace(GENUINE, proof=(b"\x01" * 32, *GENUINE.proof[1:])),
@@ -174,7 +175,7 @@ def to_json(evidence: Evidence) -> dict[str, Any]:
     return {
         "voucherId": {"batchId": to_hex(evidence.voucher_id.batch_id), "index": evidence.voucher_id.index},
         "keyAddress": _plain(evidence.key_address),
-        "certificate": _plain(certificate) if isinstance(certificate, Unread) else certificate.to_json(),
+        "certificate": certificate.to_json() if isinstance(certificate, Certificate) else _plain(certificate),
         "pin": evidence.pin and {"chainId": evidence.pin.chain_id, "registry": evidence.pin.registry.lower()},
         "chain": _plain(chain),
         "readAt": evidence.read_at,

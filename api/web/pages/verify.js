@@ -95,7 +95,7 @@ function another() {
 /** The reader's own certificate, where it is this voucher's. */
 function fitting({ batchId, index }) {
   const own = certificate && parseCertificate(certificate);
-  return own && own.batchId === batchId && own.index === index ? certificate : null;
+  return own && own.batchId === batchId && own.index === index ? certificate : undefined;
 }
 
 async function takeCertificate(event) {

@@ -1,7 +1,7 @@
 // What the voucher is and who stands behind it: terms from the proved certificate, parties from the chain.
 
 import { checksummed } from "../protocol/bytes.js";
-import { isUnread } from "../protocol/verdict.js";
+import { isMissing, isUnread } from "../protocol/verdict.js";
 import { voucherId } from "../protocol/voucher-key.js";
 import { h } from "./dom.js";
 import { money, number, t, time } from "./texts.js";
@@ -13,7 +13,7 @@ export function voucherFacts({ evidence, judgement }) {
   const { certificate, chain } = evidence;
   const rows = [
     fact("voucher.id", code(voucherId(evidence.voucherId))),
-    ...(isUnread(certificate) ? [] : termsRows(certificate.terms)),
+    ...(isMissing(certificate) ? [] : termsRows(certificate.terms)),
     ...(isUnread(chain) || chain.batch === null ? [] : chainRows(chain)),
     judgement.voucher?.holder && fact("voucher.holder", code(checksummed(judgement.voucher.holder))),
   ];

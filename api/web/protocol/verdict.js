@@ -8,7 +8,7 @@
 // A step that could not be read is `unread`: the verdict is then undetermined, never forged and never genuine. The same
 // judge in Python is provenance/core/verdict.py with steps.py; tests/web holds both to one list of cases.
 //
-// evidence = { voucherId: {batchId, index}, keyAddress|null, certificate|unread, pin: {chainId, registry}|null,
+// evidence = { voucherId: {batchId, index}, keyAddress|null, certificate|unread|null (nobody knows one), pin: {chainId, registry}|null,
 //              chain: {source, head: {number, hash, timestamp}, batch|null, brand|null, voucher|null,
 //                      history: [{kind, party, block, timestamp, transaction}]|unread, tier|unread}|unread,
 //              readAt: the reader's own clock, Unix seconds }
@@ -22,6 +22,9 @@ import { voucherId } from "./voucher-key.js";
 /** A value that could not be read, never the same as absent: `code` and `values` name the message. */
 export const unread = (code, values = {}) => ({ unread: code, values });
 export const isUnread = (value) => value !== null && typeof value === "object" && "unread" in value;
+
+/** Of a certificate: unread, or null where nobody knows one. */
+export const isMissing = (certificate) => certificate === null || isUnread(certificate);
 
 const step = (number, name, outcome, message, values, source) => ({ number, name, outcome, message, values, source });
 const unreadStep = (number, name, why, source) => step(number, name, "unread", why.unread, why.values, source);
@@ -95,7 +98,7 @@ function status(evidence) {
 function standing({ keyAddress: key, certificate, chain }) {
   if (key === null) return "not_shown";
   if (isUnread(chain) || chain.voucher === null) return "unknown";
-  const claim = isUnread(certificate) ? null : certificate.claimAddress;
+  const claim = isMissing(certificate) ? null : certificate.claimAddress;
   if (chain.voucher.holder === key) return "current";
   if (chain.voucher.holder === null) return claim === null ? "unknown" : claim === key ? "printed" : "foreign";
   if (claim === key) return "former";
@@ -105,13 +108,13 @@ function standing({ keyAddress: key, certificate, chain }) {
 
 function keyBelongs({ keyAddress, certificate }, keyStanding) { // (2)
   const outcomes = { not_shown: "skipped", printed: "proved", current: "proved", former: "proved", foreign: "false" };
-  const printed = keyStanding === "unknown" && !isUnread(certificate) && certificate.claimAddress === keyAddress;
+  const printed = keyStanding === "unknown" && !isMissing(certificate) && certificate.claimAddress === keyAddress;
   const message = printed ? "step.claim.printed_unread" : `step.claim.${keyStanding}`;
   return step(2, "claim address", printed ? "proved" : (outcomes[keyStanding] ?? "unread"), message, {}, "certificate");
 }
 
 function proofLeadsToRoot({ certificate, voucherId: id }) { // (3)
-  if (isUnread(certificate)) return unreadStep(3, "proof", certificate, "certificate");
+  if (isMissing(certificate)) return unreadStep(3, "proof", whyMissing(certificate), "certificate");
   const say = (outcome, message, values = {}) => step(3, "proof", outcome, message, values, "certificate");
   if (certificate.batchId !== id.batchId || certificate.index !== id.index)
     return say("false", "step.proof.other", { named: voucherId(certificate), shown: voucherId(id) });
@@ -128,7 +131,7 @@ function registryHoldsBatch(evidence) { // (4)
 }
 
 function compareRegistry({ certificate, chain, pin, voucherId: id }) {
-  if (isUnread(certificate)) return withoutCertificate(certificate, chain, id.index);
+  if (isMissing(certificate)) return withoutCertificate(certificate, chain, id.index);
   const named = certificate.batch;
   if (pin && (named.chainId !== pin.chainId || named.registry !== pin.registry))
     return ["false", "step.registry.other", { named: named.registry, namedChain: named.chainId, ...pin }];
@@ -142,14 +145,21 @@ function compareRegistry({ certificate, chain, pin, voucherId: id }) {
   return ["proved", pin ? "step.registry.proved" : "step.registry.unpinned", { count: chain.batch.count }];
 }
 
-/** The registry alone says that there is no such batch, or that the batch has no such index. */
+/**
+ * The registry says that the batch has no such index, or that there is no such batch; the latter counts where no keeper of
+ * certificates says that the batch still waits for the chain, or could not be asked.
+ */
 function withoutCertificate(certificate, chain, index) {
   if (!isUnread(chain)) {
-    if (chain.batch === null) return ["false", "step.registry.absent"];
-    if (index >= chain.batch.count) return ["false", "step.registry.index", { index, count: chain.batch.count }];
+    if (chain.batch === null && certificate === null) return ["false", "step.registry.absent"];
+    if (chain.batch !== null && index >= chain.batch.count)
+      return ["false", "step.registry.index", { index, count: chain.batch.count }];
   }
-  return ["unread", certificate.unread, certificate.values];
+  const { unread: code, values } = whyMissing(certificate);
+  return ["unread", code, values];
 }
+
+const whyMissing = (certificate) => certificate ?? unread("certificate.unknown");
 
 /** An endpoint that has not come as far as the mint cannot say that there was none. */
 function batchAbsent({ mintBlock }, { head }) {
@@ -158,7 +168,7 @@ function batchAbsent({ mintBlock }, { head }) {
 }
 
 function batchNamesItself({ certificate }) { // (5)
-  if (isUnread(certificate)) return unreadStep(5, "batch id", certificate, "certificate");
+  if (isMissing(certificate)) return unreadStep(5, "batch id", whyMissing(certificate), "certificate");
   const say = (outcome, message) => step(5, "batch id", outcome, message, {}, "certificate");
   if (batchIdOf(certificate.batch) !== certificate.batchId) return say("false", "step.batch.false");
   if (termsHash(certificate.terms) !== certificate.batch.termsHash) return say("false", "step.batch.terms");

@@ -9,7 +9,6 @@ import { verdictCard, workingCard } from "../parts/verdict-card.js";
 import { voucherFacts } from "../parts/voucher-facts.js";
 import { InvalidInput, parseAddress } from "../protocol/bytes.js";
 import { parseCertificate } from "../protocol/certificate.js";
-import { unread } from "../protocol/verdict.js";
 import { parseCode } from "../protocol/voucher-key.js";
 import { verify } from "../verification.js";
 
@@ -60,14 +59,14 @@ function show(found) {
 }
 
 async function readCertificate() {
-  if (!certificate.files.length) return unread("certificate.missing");
+  if (!certificate.files.length) return null;
   const document = JSON.parse(await certificate.files[0].text());
   parseCertificate(document);
   return document;
 }
 
 function subject(document) {
-  if (document.unread) throw new InvalidInput("empty");
+  if (document === null) throw new InvalidInput("empty");
   const { batchId, index } = parseCertificate(document);
   return { batchId, index };
 }
