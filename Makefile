@@ -45,7 +45,7 @@ lock: ## pin every dependency again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet pyproject.toml --group build -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet pyproject.toml --group build --group dev -o requirements-dev.lock
 
--include contracts/contracts.mk api/web/web.mk tests/faults/faults.mk
+-include docs/docs.mk contracts/contracts.mk api/web/web.mk tests/faults/faults.mk
 
 fresh: ## run and test on a bare Debian 12 and 13, each made for it (as root; needs debootstrap)
 	scripts/fresh_machine.sh bookworm trixie
