@@ -38,7 +38,10 @@ def _help(command: click.Command, context: click.Context, depth: int) -> list[st
 
 def interface() -> str:
     """Every route: what it is for, who may call it, what it answers."""
-    lines = [NOTE + "# The API\n", "The whole document, with every field, is at `/docs` of a running service (OpenAPI 3.1).\n"]
+    lines = [
+        NOTE + "# The API\n",
+        "The whole document, with every field, is at `/docs` of a running service (OpenAPI 3.1).\n",
+    ]
     lines += ["| route | what for | key | answers |", "| --- | --- | --- | --- |"]
     for path, methods in sorted(document()["paths"].items()):
         for method, found in methods.items():
