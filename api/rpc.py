@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from flask import Response, json, request
 from flask_openapi import APIBlueprint, Tag
 
+from api import offered
 from api.auth import services
 from provenance.errors import ChainUnavailable, RpcError
 
 MAX_BATCH = 20
+BATCH_SECONDS = 5.0
+LATE, LATE_DETAIL = -32005, f"this batch has had its {BATCH_SECONDS:g} seconds; ask for fewer calls at once"
 DEAD, DEAD_DETAIL = -32002, "the node did not answer an earlier call of this batch"
 METHODS = frozenset(
     {
@@ -48,10 +52,17 @@ def rpc() -> Response:
         return _document(_one(calls))
     if not 0 < len(calls) <= MAX_BATCH:
         return _document(_error(None, -32600, f"a batch has 1 to {MAX_BATCH} calls"))
+    return _document(_in_turn(calls, time.monotonic() + BATCH_SECONDS))
+
+
+def _in_turn(calls: list[Any], deadline: float) -> list[dict[str, Any]]:
     answers: list[dict[str, Any]] = []
     for call in calls:
-        answers.append(_error(_identity(call), DEAD, DEAD_DETAIL) if _is_dead(answers) else _one(call))
-    return _document(answers)
+        if time.monotonic() >= deadline:
+            answers.append(_error(_identity(call), LATE, LATE_DETAIL))
+        else:
+            answers.append(_error(_identity(call), DEAD, DEAD_DETAIL) if _is_dead(answers) else _one(call))
+    return answers
 
 
 def _document(value: object) -> Response:
@@ -77,26 +88,19 @@ def _one(call: Any) -> dict[str, Any]:
         return _error(None, -32600, "an id is a number or a string")
     if method not in METHODS:
         return _error(identity, -32601, f"{method[:60]} is not among the read-only methods offered here")
-    if not isinstance(params, list) or not _about_registry(method, params):
-        return _error(identity, -32602, f"{method} is offered for the registry's address alone")
+    if not isinstance(params, list):
+        return _error(identity, -32602, "params is a list")
     try:
-        result = services().registry.rpc.request(method, params)
+        asked = offered.admit(method, params, services().registry.address)
+        result = services().registry.rpc.request(method, asked)
+        offered.require_short(method, result)
+    except offered.NotOffered as error:
+        return _error(identity, -32602, str(error))
     except RpcError as error:
         return _error(identity, error.rpc_code or -32000, error.detail, error.data)
     except ChainUnavailable as error:
         return _error(identity, DEAD, error.detail)
     return {"jsonrpc": "2.0", "id": identity, "result": result}
-
-
-def _about_registry(method: str, params: list[Any]) -> bool:
-    """Or this would be everybody's free node."""
-    if method not in ("eth_call", "eth_getLogs"):
-        return True
-    subject = params[0] if params and isinstance(params[0], dict) else {}
-    named = subject.get("to") if method == "eth_call" else subject.get("address")
-    addresses = named if isinstance(named, list) and method == "eth_getLogs" else [named]
-    ours = services().registry.address.lower()
-    return bool(addresses) and all(isinstance(address, str) and address.lower() == ours for address in addresses)
 
 
 def _error(identity: int | str | None, code: int, message: str, data: object = None) -> dict[str, Any]:

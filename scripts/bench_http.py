@@ -61,6 +61,12 @@ def service() -> object:
     return build_app(Settings.read(os.environ))
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def start(factory: str, port: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     command = [
         sys.executable,
@@ -142,24 +148,26 @@ def main() -> None:
             "RATE_LIMIT": "",
             "DATA_DIR": str(Path(folder) / "var"),
         }
-        servers = [start("bare", 8701, {}), start("service", 8702, environment)]
+        bare_port, service_port = free_port(), free_port()
+        servers = [start("bare", bare_port, {}), start("service", service_port, environment)]
         try:
-            compare(batches, arguments.rounds, arguments.seconds)
+            compare((bare_port, service_port), batches, arguments.rounds, arguments.seconds)
         finally:
             for server in servers:
                 server.terminate()
                 server.wait()
 
 
-def compare(batches: dict[int, bytes], rounds: int, seconds: float) -> None:
+def compare(ports: tuple[int, int], batches: dict[int, bytes], rounds: int, seconds: float) -> None:
+    bare, service = ports
     figures: dict[str, list[float]] = {}
     for _ in range(rounds):
-        figures.setdefault("bare Flask route", []).append(load(8701, ["/voucher/9f3c2a7e81d04b6c-42"], seconds))
+        figures.setdefault("bare Flask route", []).append(load(bare, ["/voucher/9f3c2a7e81d04b6c-42"], seconds))
         for count, batch_id in batches.items():
             paths = [f"/v1/vouchers/{batch_id.hex()}-{secrets.randbelow(count)}" for _ in range(1000)]
-            figures.setdefault(f"voucher of {count:,}", []).append(load(8702, paths, seconds))
+            figures.setdefault(f"voucher of {count:,}", []).append(load(service, paths, seconds))
             proofs = [f"{path}/certificate" for path in paths]
-            figures.setdefault(f"certificate of {count:,}", []).append(load(8702, proofs, seconds))
+            figures.setdefault(f"certificate of {count:,}", []).append(load(service, proofs, seconds))
     base = statistics.median(figures["bare Flask route"])
     for name, found in figures.items():
         rate = statistics.median(found)

@@ -25,11 +25,11 @@ from provenance.chain import keystore
 from provenance.core.statements import SignedStatement
 from provenance.services.access import Role
 from provenance.store.tables import Transaction
-from scripts.bench_http import CONNECTIONS, read_answer
+from scripts.bench_http import CONNECTIONS, free_port, read_answer
 from tests.faults.anvil import CHAIN_ID
 from tests.faults.world import ETHER, World
 
-PORT = 8703
+PORT = free_port()
 
 
 def bench_road(world: World, directory: Path, count: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from web3 import Web3
 from web3.providers import HTTPProvider
 from werkzeug.test import Client
 
-from api import create_app
+from api import create_app, offered
 from provenance import wiring
 from provenance.chain import calldata
 from provenance.core.encoding import to_hex
@@ -138,9 +138,48 @@ def test_the_nodes_own_refusal_is_passed_on(town, params):
 
 
 def test_a_revert_comes_with_its_data(town):
-    data = to_hex(calldata.encode_suspend_brand(town.address("brand")))
+    data = to_hex(calldata.encode_voucher_of(b"\x01" * 8, 1))[:10]
     answer = call(town, "eth_call", {"to": town.domain.registry, "data": data}, "latest")
-    assert answer["error"]["data"].startswith("0x")
+    assert answer["error"]["data"] == "0x"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        to_hex(calldata.encode_execute_packed(b"\xff" * 100)),
+        to_hex(calldata.encode_suspend_brand("0x" + "11" * 20)),
+        "0x",
+        None,
+        to_hex(calldata.encode_batch_of(b"\x01" * 8) + bytes(offered.MAX_CALLDATA)),
+    ],
+)
+def test_only_views_of_bounded_size_are_called(town, data):
+    answer = call(town, "eth_call", {"to": town.domain.registry, "data": data}, "latest")
+    assert answer["error"]["code"] == -32602
+    assert "offered" in answer["error"]["message"]
+
+
+def test_state_is_never_overridden(town):
+    message = {"to": town.domain.registry, "data": to_hex(calldata.encode_batch_of(b"\x01" * 8))}
+    assert call(town, "eth_call", message, "latest", {})["error"]["code"] == -32602
+
+
+def test_the_caller_does_not_choose_the_gas():
+    registry = "0x" + "22" * 20
+    message = {
+        "to": registry,
+        "data": to_hex(calldata.encode_batch_of(b"\x01" * 8)),
+        "gas": hex(10**9),
+        "from": registry,
+    }
+    (asked, _) = offered.admit("eth_call", [message, "latest"], registry)
+    assert asked == {"to": registry, "data": message["data"], "gas": hex(offered.MAX_GAS)}
+
+
+def test_a_batch_past_its_deadline_asks_no_more(town, monkeypatch):
+    monkeypatch.setattr("api.rpc.BATCH_SECONDS", 0.0)
+    answers = rpc(town, [{"id": i, "method": "eth_chainId"} for i in range(3)])
+    assert [(answer["id"], answer["error"]["code"]) for answer in answers] == [(i, -32005) for i in range(3)]
 
 
 def test_a_dead_node_is_asked_once_a_batch(town):
