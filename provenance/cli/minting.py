@@ -71,7 +71,7 @@ def mint(directory: Path, offline: bool, tier: str, api_key_file: Path | None, *
     with progress() as bars:
         batch = prepare(plan, directory, lambda digest: Signature(*signer.sign_digest(digest)), bars)
     operation = None if offline else upload(client("supplier", api_key_file), batch, plan.terms, tier)
-    _say(batch, operation, offline=offline)
+    _say(batch, operation, options["time_zone"], offline=offline)
 
 
 def _plan(
@@ -117,13 +117,15 @@ def _plan(
 
 
 def _expiry(text: str, time_zone: str) -> int:
-    """Says how the time was understood, in its zone and in UTC, before anything is drawn."""
-    expires_at = parse_time(text, time_zone)
+    """Unix seconds, to come. Raises BadParameter for what is no time, InvalidInput for one that is over."""
+    try:
+        expires_at = parse_time(text, time_zone)
+    except InvalidInput as error:
+        raise click.BadParameter(error.detail, param_hint=f"--{error.field}") from error
     if expires_at <= time.time():
         raise InvalidInput(
             f"{describe_time(expires_at, time_zone)} is over already; give a later time", field="expires"
         )
-    click.echo(f"They expire at {describe_time(expires_at, time_zone)}.", err=True)
     return expires_at
 
 
@@ -189,7 +191,7 @@ def upload(api: Client, batch: PreparedBatch, terms: dict[str, Any], tier: str) 
     return operation
 
 
-def _say(batch: PreparedBatch, operation: Operation | None, *, offline: bool = False) -> None:
+def _say(batch: PreparedBatch, operation: Operation | None, time_zone: str, *, offline: bool = False) -> None:
     batch_id, count = batch.batch.batch_id.hex(), batch.batch.count
     status = operation.status if operation else "prepared" if offline else "minted already"
     facts = {
@@ -201,4 +203,10 @@ def _say(batch: PreparedBatch, operation: Operation | None, *, offline: bool = F
         "block": operation.block if operation else None,
     }
     where = f"{status} in block {operation.block}" if operation else status
-    show(facts, f"Batch {batch_id}: {count} vouchers, {where}.", f"The keys are in {batch.key_file}; keep them safe.")
+    until = f"They expire at {describe_time(batch.batch.expires_at, time_zone)}."
+    show(
+        facts,
+        f"Batch {batch_id}: {count} vouchers, {where}.",
+        until,
+        f"The keys are in {batch.key_file}; keep them safe.",
+    )
