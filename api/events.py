@@ -56,7 +56,7 @@ def _csv(wanted: EventFilter) -> Response:
 
 def _lines(wanted: EventFilter) -> Iterator[str]:
     columns = [field.alias or name for name, field in EventAnswer.model_fields.items()]
-    yield ",".join(columns) + "\r\n"
+    yield "\ufeff" + ",".join(columns) + "\r\n"  # without the mark Excel takes it for the system's encoding
     for event in services().history.export(wanted):
         row = EventAnswer.model_validate(event).model_dump(mode="json", by_alias=True)
         row["fields"] = json.dumps(row["fields"], ensure_ascii=False)
@@ -65,6 +65,9 @@ def _lines(wanted: EventFilter) -> Iterator[str]:
         yield buffer.getvalue()
 
 
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # Excel takes the full-width ones, too
+
+
 def _harmless(value: object) -> object:
     """A brand chooses its own name: a spreadsheet must not take it for a formula (OWASP, CSV injection)."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else value
+    return f"'{value}" if isinstance(value, str) and value.lstrip()[:1] in _FORMULA else value

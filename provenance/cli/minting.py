@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
+from provenance.cli.moments import describe_time, parse_time
 from provenance.cli.options import (
     ADDRESS,
     EXISTING_FILE,
     FILE,
     FOLDER,
-    TIME,
     api_key_option,
     client,
     deadline,
@@ -25,9 +25,11 @@ from provenance.cli.options import (
 from provenance.cli.output import json_option, progress, show
 from provenance.client import Client, Operation
 from provenance.core.encoding import Address
+from provenance.core.face_value import face_value_warnings
 from provenance.core.statements import Mint, Signature
 from provenance.errors import Conflict, InvalidInput, NotFound, Refused
-from provenance.minting.cards import BadCards, read_cards
+from provenance.minting import encodings
+from provenance.minting.cards import BadCards, Format, read_cards
 from provenance.minting.contents import Contents
 from provenance.minting.plan import MintPlan
 from provenance.minting.prepared import PreparedBatch, read_batch
@@ -43,10 +45,16 @@ TIERS = ["included", "safe", "finalized"]
     "--import", "cards", type=FILE, help="A CSV of existing card numbers; one voucher for each line, sealed inside."
 )
 @click.option("--column", "columns", multiple=True, help="Which columns to seal, by name; all where none is given.")
-@click.option("--rejects", type=FILE, help="Go on without the bad lines, and write them here.")
+@click.option("--no-header", is_flag=True, help="The first line is a card already; columns are 1, 2, ….")
+@click.option("--separator", type=click.Choice([",", ";", "tab"]), help="Found out where it is not said.")
+@click.option("--encoding", help="The list's, like utf-8 or gbk; found out where it is not said.")
+@click.option("--as-is", is_flag=True, help="Seal also what looks like a spreadsheet's damage.")
+@click.option("--rejects", type=FILE, help="Go on without the bad lines, and write them here with the reasons.")
 @click.option("--terms", "terms_file", type=EXISTING_FILE, required=True, help="JSON object.")
+@click.option("--terms-encoding", help="The terms', like utf-8 or gbk; found out where it is not said.")
 @click.option("--brand", type=ADDRESS, required=True)
-@click.option("--expires", type=TIME, required=True, help="2027-12-31 or Unix seconds.")
+@click.option("--expires", required=True, help="2027-12-31 (its last second), 2027-12-31T18:00+08:00 or Unix seconds.")
+@click.option("--time-zone", default="UTC", show_default=True, help="Whose day or hour it is, like Asia/Shanghai.")
 @click.option("--encrypt-to", "recipients", multiple=True, help="age1…: encrypt the key file to this recipient.")
 @click.option("--offline", is_flag=True, help="Prepare the batch and stop before anything is sent.")
 @click.option("--wait", "tier", type=click.Choice(TIERS), default="included", show_default=True)
@@ -63,7 +71,7 @@ def mint(directory: Path, offline: bool, tier: str, api_key_file: Path | None, *
     with progress() as bars:
         batch = prepare(plan, directory, lambda digest: Signature(*signer.sign_digest(digest)), bars)
     operation = None if offline else upload(client("supplier", api_key_file), batch, plan.terms, tier)
-    _say(batch, operation, offline=offline)
+    _say(batch, operation, options["time_zone"], offline=offline)
 
 
 def _plan(
@@ -73,28 +81,52 @@ def _plan(
     count: int | None,
     cards: Path | None,
     columns: tuple[str, ...],
+    no_header: bool,
+    separator: str | None,
+    encoding: str | None,
+    as_is: bool,
     rejects: Path | None,
     terms_file: Path,
+    terms_encoding: str | None,
     brand: Address,
-    expires: int,
+    expires: str,
+    time_zone: str,
     recipients: tuple[str, ...],
 ) -> MintPlan:
     if (count is None) == (cards is None):
         raise InvalidInput("say how many vouchers with --count, or whose codes with --import, not both", field="count")
-    found, contents = settings(), _import(cards, columns, rejects) if cards else None
+    expires_at = _expiry(expires, time_zone)
+    terms = read_terms(terms_file, terms_encoding)
+    for warning in face_value_warnings(terms):
+        click.echo(f"{terms_file}: {warning}", err=True)
+    form = Format(encoding, False if no_header else None, "\t" if separator == "tab" else separator, as_is)
+    found, contents = settings(), _import(cards, columns, rejects, form) if cards else None
     return MintPlan(
         chain_id=found.chain_id,
         registry=found.require_registry(),
         brand=brand,
         supplier=supplier,
-        terms=read_terms(terms_file),
+        terms=terms,
         count=len(contents) if contents is not None else count or 0,
-        expires_at=expires,
+        expires_at=expires_at,
         deadline=_deadline(directory),
         base_url=found.public_url,
         contents=contents,
         recipients=recipients,
     )
+
+
+def _expiry(text: str, time_zone: str) -> int:
+    """Unix seconds, to come. Raises BadParameter for what is no time, InvalidInput for one that is over."""
+    try:
+        expires_at = parse_time(text, time_zone)
+    except InvalidInput as error:
+        raise click.BadParameter(error.detail, param_hint=f"--{error.field}") from error
+    if expires_at <= time.time():
+        raise InvalidInput(
+            f"{describe_time(expires_at, time_zone)} is over already; give a later time", field="expires"
+        )
+    return expires_at
 
 
 def _deadline(directory: Path) -> int:
@@ -106,24 +138,27 @@ def _deadline(directory: Path) -> int:
     return kept.deadline if isinstance(kept, Mint) and kept.deadline > time.time() + 60 else deadline()
 
 
-def _import(cards: Path, columns: tuple[str, ...], rejects: Path | None) -> Contents:
+def _import(cards: Path, columns: tuple[str, ...], rejects: Path | None, form: Format) -> Contents:
     """Every bad line is named before anything is minted."""
     try:
         with progress() as bars:
-            found = read_cards(cards, columns, rejects, bars)
+            found = read_cards(cards, columns, rejects, bars, form)
     except BadCards as error:
         for problem in error.problems:
             click.echo(f"{cards}: {problem}", err=True)
         raise
-    click.echo(f"{cards}: {len(found.contents)} codes, {found.encoding}, sealing {', '.join(found.columns)}", err=True)
+    click.echo(
+        f"{cards}: {len(found.contents)} codes, {found.encoding}, sealing {len(found.columns)} columns", err=True
+    )
     if found.problems:
         click.echo(f"{len(found.problems)} bad lines are in {rejects}", err=True)
     return found.contents
 
 
-def read_terms(path: Path) -> dict[str, Any]:
+def read_terms(path: Path, encoding: str | None = None) -> dict[str, Any]:
+    found = encodings.detect(path, encoding, field="terms", option="--terms-encoding")
     try:
-        terms = json.loads(path.read_bytes())
+        terms = json.loads(path.read_text(found))
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{path} is not JSON: {error}", field="terms") from error
     if not isinstance(terms, dict):
@@ -156,7 +191,7 @@ def upload(api: Client, batch: PreparedBatch, terms: dict[str, Any], tier: str) 
     return operation
 
 
-def _say(batch: PreparedBatch, operation: Operation | None, *, offline: bool = False) -> None:
+def _say(batch: PreparedBatch, operation: Operation | None, time_zone: str, *, offline: bool = False) -> None:
     batch_id, count = batch.batch.batch_id.hex(), batch.batch.count
     status = operation.status if operation else "prepared" if offline else "minted already"
     facts = {
@@ -168,4 +203,10 @@ def _say(batch: PreparedBatch, operation: Operation | None, *, offline: bool = F
         "block": operation.block if operation else None,
     }
     where = f"{status} in block {operation.block}" if operation else status
-    show(facts, f"Batch {batch_id}: {count} vouchers, {where}.", f"The keys are in {batch.key_file}; keep them safe.")
+    until = f"They expire at {describe_time(batch.batch.expires_at, time_zone)}."
+    show(
+        facts,
+        f"Batch {batch_id}: {count} vouchers, {where}.",
+        until,
+        f"The keys are in {batch.key_file}; keep them safe.",
+    )

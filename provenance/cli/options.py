@@ -6,7 +6,6 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import click
 
 from provenance.chain import keystore
 from provenance.chain.keystore import Signer
+from provenance.cli.moments import parse_time
 from provenance.client import Client
 from provenance.config import Settings
 from provenance.core.encoding import Address, parse_address
@@ -34,19 +34,17 @@ class AddressType(click.ParamType[Address]):
 
 
 class TimeType(click.ParamType[int]):
-    """2027-12-31 (its last second, UTC), or Unix seconds."""
+    """2027-12-31 (its last second, UTC), 2027-12-31T18:00+08:00, or Unix seconds."""
 
     name = "time"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        text = str(value)
-        if text.isdigit():
-            return int(text)
+        if isinstance(value, int):
+            return value
         try:
-            day = date.fromisoformat(text)
-        except ValueError:
-            self.fail(f"{text!r} is neither a day like 2027-12-31 nor Unix seconds", param, ctx)
-        return int(datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC).timestamp())
+            return parse_time(str(value), "UTC")
+        except InvalidInput as error:
+            self.fail(error.detail, param, ctx)
 
 
 ADDRESS, TIME = AddressType(), TimeType()

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from provenance.core.fingerprint import MAX_CONTENT_BYTES
 from provenance.errors import InvalidInput
 from provenance.minting import cards
-from provenance.minting.cards import BadCards, Problem, read_cards
+from provenance.minting.card_lines import canonical
+from provenance.minting.cards import BadCards, Format, Problem, read_cards
 from provenance.minting.encodings import detect
 from provenance.minting.workspace import prepare
 from tests.unit.minting.batches import check, plan, sign
@@ -64,13 +65,16 @@ def test_utf16_is_recognised(write, encoding):
         detect(write("\ufeffa,b\n1,2\n", encoding))
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1), min_size=1))
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zs", "Zl", "Zp"]), min_size=1), min_size=1)
+)
 def test_what_csv_writes_is_read_back(tmp_path_factory, values):
-    values = list(dict.fromkeys(values))
+    values = list({canonical(value): value for value in values if canonical(value)}.values()) or ["x"]
     path = tmp_path_factory.mktemp("cards") / "cards.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["code", "note"], *([value, '"'] for value in values)])
-    assert list(read_cards(path, ["code"]).contents) == values
+    said = Format(encoding="utf-8", as_is=True)
+    assert list(read_cards(path, ["code"], form=said).contents) == values
 
 
 def test_several_columns_are_named_in_the_content_and_all_are_taken_by_default(write):
@@ -132,7 +136,11 @@ def test_rejects_are_the_bad_lines_and_the_rest_goes_on(write, tmp_path):
     done = read_cards(path, ["code"], rejects)
     assert list(done.contents) == ["1", "2", "7"]
     assert [problem.line for problem in done.problems] == [line for line, _ in PROBLEMS]
-    assert rejects.read_text("utf-8-sig").split("\n")[:-1] == [BAD[0], *(BAD[line - 1] for line, _ in PROBLEMS)]
+    said = rejects.read_text("utf-8-sig").split("\n")[:-1]
+    assert said[0] == f"{BAD[0]},reject_line,reject_reason"
+    for text, (line, word) in zip(said[1:], PROBLEMS, strict=True):
+        assert text.startswith(f"{BAD[line - 1]},{line},")
+        assert word in text
     assert stat.S_IMODE(rejects.stat().st_mode) == 0o600
     good = write("\n".join(["code,n", "1,a", "2,b", "7,a"]), name="good.csv")
     assert list(read_cards(good, ["code"]).contents) == list(done.contents)
@@ -187,3 +195,58 @@ def test_progress_counts_bytes_to_the_end(write, monkeypatch):
     assert seen[-1] == ("read cards", size, size)
     assert seen == sorted(seen)
     assert len({done for _, done, _ in seen}) > 3
+
+
+@pytest.mark.parametrize("text", ["元", "券", "值", "时", "员", "通", "品", "元券值", "卡号 元"])
+def test_gbk_that_is_valid_utf8_too_is_never_guessed(write, text):
+    path = write(f"code\nA1 {text}\n", "gb18030")
+    if detectable := not _valid_utf8(path):
+        assert detect(path) == "gb18030"
+    else:
+        with pytest.raises(InvalidInput, match="--encoding gbk"):
+            detect(path)
+    assert list(read_cards(path, ["code"], form=Format(encoding="gbk")).contents) == [f"A1 {text}"], detectable
+
+
+def _valid_utf8(path):
+    try:
+        path.read_bytes().decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def test_a_utf8_file_of_chinese_is_read_without_asking(write):
+    assert detect(write("卡号,面值\n甲乙丙,二十元代金券\n")) == "utf-8"
+
+
+def test_a_list_without_header_keeps_its_first_card_and_is_not_quoted(write):
+    path = write("CANARY-1\nCANARY-2\n")
+    with pytest.raises(InvalidInput, match="--no-header") as caught:
+        read_cards(path, form=Format(header=None))
+    assert "CANARY" not in str(caught.value)
+    with pytest.raises(InvalidInput) as caught:
+        read_cards(path, ["code"])
+    assert "CANARY" not in str(caught.value)
+    assert list(read_cards(path, form=Format(header=False)).contents) == ["CANARY-1", "CANARY-2"]
+
+
+@pytest.mark.parametrize("value", ["1.23457E+15", "1E+10", '="00123"', "'00123", "#NAME?", "#N/A", "####", "a\0b"])
+def test_what_a_spreadsheet_ruined_stops_the_import_by_line(write, value):
+    path = write(f"code\nfine\n{value}\n")
+    with pytest.raises(BadCards) as caught:
+        read_cards(path, ["code"])
+    assert [problem.line for problem in caught.value.problems] == [3]
+    assert list(read_cards(path, ["code"], form=Format(as_is=True)).contents) == ["fine", value]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_separators_are_found(write, separator):
+    assert list(read_cards(write(f"n{separator}code\n1{separator}a\n2{separator}b\n"), ["code"]).contents) == ["a", "b"]
+
+
+@pytest.mark.parametrize("other", ["ABC1\u200b", "\ufeffABC1", "ＡＢＣ１", "AB\u00adC1"])
+def test_codes_that_look_the_same_are_duplicates(write, other):
+    with pytest.raises(BadCards) as caught:
+        read_cards(write(f"code\nx\nABC1\n{other}\n"), ["code"], form=Format(encoding="utf-8"))
+    assert [(p.line, p.reason) for p in caught.value.problems] == [(4, "it looks the same as line 3")]
