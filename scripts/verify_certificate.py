@@ -258,6 +258,12 @@ def read_chain(document, batch_id, url):
     return STATES[number(voucher[0])], voucher[1][12:], expired, suspended
 
 
+def whose_clock(document, url):
+    """"chain" where the newest block is past the expiry, else "reader": this machine's clock is."""
+    head = ask(url, "eth_getBlockByNumber", ["latest", False])
+    return "chain" if int(head["timestamp"], 16) > document["batch"]["expiresAt"] else "reader"
+
+
 def verify(document, url, pin, key):
     """(the verdict's name, whether the key is the holder's). Raises Forged or Undetermined."""
     if document.get("type") != "voucher-certificate/v1":
@@ -299,6 +305,8 @@ def main():
             document = json.load(file)
         verdict, mine = verify(document, arguments.rpc, pin, arguments.key)
         answer = {"verdict": verdict, "keyIsHolders": mine}
+        if verdict == "expired":
+            answer["expiredBy"] = whose_clock(document, arguments.rpc)
     except Forged as error:
         answer = {"verdict": "forged", "reason": str(error)}
     except Undetermined as error:

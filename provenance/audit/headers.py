@@ -25,7 +25,8 @@ def differences(session: Session, rpc: Rpc, domain: Domain) -> Iterator[Differen
     for cursor in cursors:
         yield from _header(f"cursors {cursor.id}", (cursor.number, cursor.hash, cursor.timestamp), rpc)
         blocks = list(session.scalars(select(Block).order_by(Block.number)))
-        yield from _kept(blocks, cursor)
+        final = rpc.find_block("finalized")
+        yield from _kept(blocks, cursor, final.number if final else 0)
     for block in session.scalars(select(Block).order_by(Block.number)):
         yield from _header(f"blocks {block.number}", (block.number, block.hash, block.timestamp), rpc)
 
@@ -47,10 +48,10 @@ def _header(name: str, found: tuple[int, bytes, int], rpc: Rpc) -> Iterator[Diff
         yield Difference(name, "differs from the chain's block", theirs, f"{to_hex(hash_)} at {timestamp}")
 
 
-def _kept(blocks: Sequence[Block], cursor: Cursor) -> Iterator[Difference]:
-    """Without a gap from the last final one up to the cursor."""
+def _kept(blocks: Sequence[Block], cursor: Cursor, final: int) -> Iterator[Difference]:
+    """Without a gap from one that is final by now up to the cursor."""
     numbers = [block.number for block in blocks]
-    wanted = list(range(min([cursor.finalized, *numbers]), cursor.number + 1))
+    wanted = list(range(min([max(final, cursor.finalized), cursor.number, *numbers]), cursor.number + 1))
     if numbers != wanted:
         found = f"{len(numbers)} blocks, {numbers[:1]} to {numbers[-1:]}"
         yield Difference("blocks", "a gap between the last final block and the cursor", f"{len(wanted)} blocks", found)

@@ -83,7 +83,7 @@ def test_a_voucher_expires_though_the_chain_stands_still(town, tmp_path, verify)
     """The embedded chain makes a block only when there is a transaction."""
     path = saved(town, let_expire(town), tmp_path)
     code, answer = verify(town, path, "--registry", town.services.registry.address)
-    assert (code, answer["verdict"]) == (1, "expired")
+    assert (code, answer["verdict"], answer["expiredBy"]) == (1, "expired", "reader")
 
 
 def test_a_copy_made_for_a_registry_trusts_that_one(town, tmp_path):
