@@ -12,6 +12,11 @@ PROBLEM = {
 }
 
 
+def success(description: str, content_type: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A response that no model describes."""
+    return {"description": description, "content": {content_type: {"schema": schema}}}
+
+
 def _header(name: str, description: str, *, required: bool) -> dict[str, Any]:
     return {
         "in": "header",
@@ -42,6 +47,6 @@ class DescribedApi(OpenAPI):
         for path, methods in self.spec_json["paths"].items():
             for operation in methods.values():
                 operation["responses"].pop(str(self.validation_error_status), None)
-                operation["responses"] |= {"4XX": PROBLEM, "503": PROBLEM}
+                operation["responses"] = {"4XX": PROBLEM, "503": PROBLEM} | operation["responses"]
                 if path in HEADERS:
                     operation["parameters"] = operation.get("parameters", []) + HEADERS[path]

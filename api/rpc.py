@@ -10,6 +10,7 @@ from flask_openapi import APIBlueprint, Tag
 
 from api import offered
 from api.auth import services
+from api.document import success
 from provenance.errors import ChainUnavailable, RpcError
 
 MAX_BATCH = 20
@@ -42,10 +43,21 @@ CALLS: dict[str, Any] = {
     "required": True,
 }
 
+ANSWERS = success(
+    "An answer, or one for each call of a batch",
+    "application/json",
+    {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]},
+)
+
 blueprint = APIBlueprint("rpc", __name__, abp_tags=[Tag(name="rpc")])
 
 
-@blueprint.post("/rpc", summary="Read-only JSON-RPC (calls and logs of the registry alone)", request_body=CALLS)
+@blueprint.post(
+    "/rpc",
+    summary="Read-only JSON-RPC (calls and logs of the registry alone)",
+    request_body=CALLS,
+    responses={200: ANSWERS},
+)
 def rpc() -> Response:
     calls = request.get_json()
     if not isinstance(calls, list):

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StrictBool, StrictInt, StrictStr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from provenance.core.ledger import EventKind
 from provenance.errors import InvalidInput
 
 Hex = Annotated[bytes, PlainSerializer(lambda data: "0x" + data.hex(), return_type=str)]
-U32 = Annotated[StrictInt, Field(ge=0, le=2**32 - 1)]
-U40 = Annotated[StrictInt, Field(ge=0, le=2**40 - 1)]
+
+
+def _whole(value: object) -> object:
+    """JSON Schema (2020-12, 6.1.1) takes 130920.0 for an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[StrictInt, BeforeValidator(_whole)]
+U32 = Annotated[Whole, Field(ge=0, le=2**32 - 1)]
+U40 = Annotated[Whole, Field(ge=0, le=2**40 - 1)]
 Bytes32 = Annotated[StrictStr, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]
 Bytes8 = Annotated[StrictStr, Field(pattern=r"^0x[0-9a-fA-F]{16}$")]
 AddressText = Annotated[StrictStr, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
@@ -109,12 +127,28 @@ class SuspendBody(Body):
     statement: SignedSuspend
 
 
+def _given(name: str, kind: str) -> dict[str, Any]:
+    """A schema that takes an object with this member; null counts as absent."""
+    return {"required": [name], "properties": {name: {"type": kind}}}
+
+
 class VerificationBody(Body):
     """A certificate, or a voucher id; with either, the claim address that the shown key's secret gives. Never a secret."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [_given("certificate", "object"), _given("voucherId", "string")]}
+    )
     certificate: dict[str, Any] | None = None
     voucher_id: Annotated[StrictStr, Field(max_length=40)] | None = None
     claim_address: AddressText | None = None
+
+
+_BELOW_MAX_COUNT = (
+    r"0|[1-9][0-9]{0,8}|[1-3][0-9]{9}|4[01][0-9]{8}|42[0-8][0-9]{7}|429[0-3][0-9]{6}|4294[0-8][0-9]{5}"
+    r"|42949[0-5][0-9]{4}|429496[0-6][0-9]{3}|4294967[01][0-9]{2}|42949672[0-8][0-9]|429496729[0-4]"
+)
+VOUCHER_ID = {"pattern": f"^[0-9a-f]{{16}}-({_BELOW_MAX_COUNT})$"}
+"""For the document alone: the core parses, and its refusal says more than a pattern's (a key in the place of an id)."""
 
 
 class BatchPath(BaseModel):
@@ -122,7 +156,9 @@ class BatchPath(BaseModel):
 
 
 class VoucherPath(BaseModel):
-    voucher_id: Annotated[str, Field(max_length=40, description="for example 9f3c2a7e81d04b6c-42")]
+    voucher_id: Annotated[
+        str, Field(max_length=40, description="for example 9f3c2a7e81d04b6c-42", json_schema_extra=VOUCHER_ID)
+    ]
 
 
 class OperationPath(BaseModel):

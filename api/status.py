@@ -10,23 +10,39 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from api import representation
 from api.auth import services
+from api.document import success
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 blueprint = APIBlueprint("status", __name__, abp_tags=[Tag(name="status")])
 
 
-@blueprint.get("/v1/status", summary="Chain, registry, head, lag, relayer and counts")
+@blueprint.get(
+    "/v1/status",
+    summary="Chain, registry, head, lag, relayer and counts",
+    responses={200: success("The report", "application/json", {"type": "object"})},
+)
 def status() -> Response:
     return representation.document(services().status.report())
 
 
-@blueprint.get("/healthz", summary="The process answers")
+@blueprint.get(
+    "/healthz",
+    summary="The process answers",
+    responses={200: success("It does", "application/json", {"type": "object"})},
+)
 def healthz() -> Response:
     return representation.document({"status": "ok"})
 
 
-@blueprint.get("/readyz", summary="Database and chain can be read, and indexing keeps up")
+@blueprint.get(
+    "/readyz",
+    summary="Database and chain can be read, and indexing keeps up",
+    responses={
+        200: success("Ready", "application/json", {"type": "object"}),
+        503: success("Not ready, with the reasons", "application/json", {"type": "object"}),
+    },
+)
 def readyz() -> Response:
     """503 with the reasons where not."""
     faults = services().status.faults()
@@ -35,7 +51,11 @@ def readyz() -> Response:
     return response
 
 
-@blueprint.get("/metrics", summary="Prometheus metrics")
+@blueprint.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    responses={200: success("The exposition", "text/plain", {"type": "string"})},
+)
 def metrics() -> Response:
     found: Metrics = current_app.extensions["metrics"]
     return Response(found.expose(), mimetype="text/plain; version=0.0.4")

@@ -2,7 +2,11 @@
 
 import re
 
+import jsonschema_rs
 import pytest
+
+from provenance.core.voucher import VoucherId
+from provenance.errors import InvalidInput
 
 LISTED = {
     ("post", "/v1/batches"),
@@ -127,9 +131,11 @@ def test_bodies_and_answers_are_described(document):
 
 
 def test_problems_are_described_for_every_route(document):
-    for operation in operations(document).values():
+    for (_, path), operation in operations(document).items():
         for code in ("4XX", "503"):
-            assert list(operation["responses"][code]["content"]) == ["application/problem+json"]
+            own = path == "/readyz" and code == "503"  # a report with its reasons, for the load balancer
+            kind = "application/json" if own else "application/problem+json"
+            assert list(operation["responses"][code]["content"]) == [kind]
 
 
 def test_the_headers_that_a_route_asks_for_are_described(document):
@@ -161,3 +167,65 @@ def test_the_page_asks_for_the_document_of_this_host(town):
     page = town.call("GET", "/docs", follow_redirects=True).text
     assert "openapi.json" in page
     assert not re.search(r"https?://(?!www\.w3\.org)", re.sub(r"<!--.*?-->", "", page, flags=re.S))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("get", "/healthz", "application/json"),
+        ("get", "/readyz", "application/json"),
+        ("get", "/metrics", "text/plain"),
+        ("get", "/v1/status", "application/json"),
+        ("post", "/rpc", "application/json"),
+    ],
+)
+def test_what_succeeds_is_documented_as_it_is_sent(town, document, method, path, kind):
+    answer = town.call(method.upper(), path, **({"json": {"method": "eth_chainId"}} if method == "post" else {}))
+    assert (answer.status_code, answer.mimetype) == (200, kind)
+    assert list(operations(document)[method, path]["responses"]["200"]["content"]) == [kind]
+
+
+def test_an_integer_may_be_written_with_a_point_and_zeros(town):
+    """JSON Schema 2020-12, 6.1.1: 130920.0 is an integer; 1.5 and "1" and true are none."""
+    statement = town.transfer(town.mint(1).keys[0], "0x" + "11" * 20, nonce=9).to_json()
+
+    def code(nonce):
+        sent = {"statement": {**statement, "message": {**statement["message"], "nonce": nonce}}}
+        headers = {"Idempotency-Key": f"written-{nonce!r}"}
+        answer = town.call("POST", "/v1/transfers", json=sent, headers=headers)
+        return answer.status_code, answer.get_json()["code"]
+
+    assert code(9.0) == code(9)
+    assert code(9)[1] == "wrong_nonce"
+    assert {code(bad) for bad in (1.5, "9", True, 1e300)} == {(422, "invalid_input")}
+
+
+def test_a_verification_takes_one_of_certificate_and_id(document):
+    """Judged by a validator of JSON Schema that is not ours; null counts as absent, as it does in the service."""
+    schema = {"$ref": "#/components/schemas/VerificationBody", "components": document["components"]}
+    valid = jsonschema_rs.validator_for(schema).is_valid
+    assert valid({"certificate": {}})
+    assert valid({"voucherId": "9f3c2a7e81d04b6c-42", "certificate": None})
+    for body in ({}, {"certificate": None}, {"certificate": {}, "voucherId": "9f3c2a7e81d04b6c-42"}):
+        assert not valid(body), body
+
+
+def test_every_id_in_a_path_has_its_form(document):
+    for (_, path), operation in operations(document).items():
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "path":
+                assert parameter["schema"].get("pattern"), path
+
+
+@pytest.mark.parametrize("index", ["0", "9", "10", "00", "01", "", "-1", "1.0", "999999999", "4294967290", "x", "٣"])
+@pytest.mark.parametrize("more", [0, 4, 5, 10**10])
+def test_the_pattern_of_a_voucher_id_takes_what_the_service_takes(document, index, more):
+    text = str(int(index) + more) if more and index.isascii() and index.isdigit() else index
+    parameters = document["paths"]["/v1/vouchers/{voucher_id}"]["get"]["parameters"]
+    voucher_id = f"9f3c2a7e81d04b6c-{text}"
+    try:
+        VoucherId.parse(voucher_id)
+        taken = True
+    except InvalidInput:
+        taken = False
+    assert bool(re.search(parameters[0]["schema"]["pattern"], voucher_id)) == taken
