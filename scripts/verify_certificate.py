@@ -259,7 +259,7 @@ def read_chain(document, batch_id, url):
 
 
 def whose_clock(document, url):
-    """"chain" where the newest block is past the expiry, else "reader": this machine's clock is."""
+    """ "chain" where the newest block is past the expiry, else "reader": this machine's clock is."""
     head = ask(url, "eth_getBlockByNumber", ["latest", False])
     return "chain" if int(head["timestamp"], 16) > document["batch"]["expiresAt"] else "reader"
 

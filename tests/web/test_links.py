@@ -32,7 +32,7 @@ def test_a_public_link_is_found_too(world, page, batch, path):
     assert verdict_of(page) == ("sealed", "not_shown")
 
 
-@pytest.mark.parametrize("path", ["/v%23{}", "/v/%23{}", "/v/{}", "/V%23{}&isappinstalled=0"])
+@pytest.mark.parametrize("path", ["/v%23{}", "/redeem%23{}", "/%23{}", "/v/%23{}", "/v/{}", "/V%23{}&isappinstalled=0"])
 def test_a_key_that_reached_the_server_is_said_to_be_exposed(world, page, batch, watch, path):
     page.goto(world.url + path.format(batch.key(0).upper()))
     assert verdict_of(page) == ("sealed", "printed")
