@@ -146,7 +146,7 @@ class Audit:
     def _operations(
         self, session: Session, kept: Sequence[operations.Kept], events: Sequence[ChainEvent], sound: set[bytes]
     ) -> Iterator[Difference]:
-        signers, outcomes = operations.Signers(session, self._domain, events, sound), Outcomes(events)
+        signers, outcomes = operations.Signers(session, self._domain, events, sound), Outcomes(events, kept)
         for row in kept:
             yield from operations.differences(row, self._domain, signers)
             yield from outcomes.of(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -38,7 +39,7 @@ Key = tuple[str, bytes | None, int | None, bytes]
 class Outcomes:
     """What the chain says happened. Of a revocation only some vouchers may have been executed, or none."""
 
-    def __init__(self, events: Iterable[ChainEvent]) -> None:
+    def __init__(self, events: Iterable[ChainEvent], kept: Sequence[Kept]) -> None:
         self._events = [event for event in events if event.kind in KINDS or event.kind is EventKind.REFUSED]
         self._places = {(event.transaction, event.block_number, event.block_hash) for event in self._events}
         self._transactions = {event.transaction for event in self._events}
@@ -47,6 +48,9 @@ class Outcomes:
         moved = [event for event in self._events if event.kind is EventKind.TRANSFERRED]
         self._nonces = Counter((event.batch_id, event.index) for event in moved)
         self._spent = {(event.batch_id, event.index) for event in self._events if event.kind is EventKind.REDEEMED}
+        self._executed = _executed(self._events)
+        happened = [row for row in kept if row.status == OperationStatus.INCLUDED]
+        self._told = {(row.batch_id, row.index, row.nonce) for row in happened}
 
     def of(self, kept: Kept) -> Iterator[Difference]:
         """Where the operation's row and the chain disagree about what became of it."""
@@ -56,6 +60,8 @@ class Outcomes:
             yield Difference(row, "its transaction has no event on the chain", "an event", _show(place))
         elif kept.status == OperationStatus.INCLUDED and not self._happened(kept):
             yield Difference(row, "it is said to have happened", "an event of its own", _show(place))
+        elif kept.status == OperationStatus.REFUSED and self._was_executed(kept):
+            yield Difference(row, "it happened, whoever carried it", OperationStatus.INCLUDED, kept.status)
         elif kept.status in WAITING and self._is_over(kept):
             detail = "it waits for a nonce that was used up"
             yield Difference(row, detail, OperationStatus.INCLUDED, kept.status)
@@ -65,6 +71,12 @@ class Outcomes:
         if kept.kind == "revoke" and hash_ in self._refused:
             return True
         return (kept.kind, kept.batch_id, kept.index, hash_) in self._keys
+
+    def _was_executed(self, kept: Kept) -> bool:
+        """The chain did what it asks for, and no other operation says that it was the one."""
+        voucher = (kept.batch_id, kept.index, kept.nonce)
+        party = _party(kept)
+        return party is not None and voucher not in self._told and self._executed.get(voucher) == (kept.kind, party)
 
     def _is_over(self, kept: Kept) -> bool:
         voucher = (kept.batch_id, kept.index)
@@ -105,6 +117,27 @@ def _sent_by(rpc: Rpc, transactions: Sequence[bytes], senders: set[Address | str
                 raise found
             if found is not None and found.sender in senders:
                 yield hash_
+
+
+def _executed(events: Iterable[ChainEvent]) -> dict[tuple[bytes | None, int | None, int | None], tuple[str, Address]]:
+    """(batch id, index, nonce) -> what used the nonce up, and for whom."""
+    nonces: Counter[tuple[bytes | None, int | None]] = Counter()
+    found: dict[tuple[bytes | None, int | None, int | None], tuple[str, Address]] = {}
+    for event in events:
+        voucher = (event.batch_id, event.index)
+        if event.kind in (EventKind.TRANSFERRED, EventKind.REDEEMED) and event.actor:
+            found[(*voucher, nonces[voucher])] = (KINDS[event.kind], event.actor)
+            nonces[voucher] += event.kind is EventKind.TRANSFERRED
+    return found
+
+
+def _party(kept: Kept) -> str | None:
+    """The recipient or redeemer that the statement names; None where it cannot be read, which is another check's to say."""
+    try:
+        message = json.loads(kept.statement)["message"]
+        return str(message[{"transfer": "to", "redeem": "redeemer"}[kept.kind]])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _ask(rpc: Rpc, transactions: Sequence[bytes]) -> list[Transaction | RpcError | None]:

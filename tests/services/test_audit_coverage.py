@@ -8,7 +8,10 @@ import pytest
 from sqlalchemy import create_engine, delete, insert, make_url, select, text, update
 
 from provenance.audit.report import NOT_COVERED
-from provenance.core.fingerprint import claim_address
+from provenance.chain import calldata
+from provenance.chain.sending import send_and_wait
+from provenance.core import merkle
+from provenance.core.fingerprint import LEAF_BYTES, claim_address, leaf_of_record
 from provenance.errors import Halted
 from provenance.store.tables import Base
 from tests.town import Town
@@ -161,3 +164,41 @@ def test_a_batch_that_is_hidden_is_named(town):
         session.execute(update(TABLES["batches"]).where(*key).values(visible=False))
     rows = [difference.row for difference in town.services.audit.run().differences]
     assert f"batches {row['batch_id'].hex()}" in rows
+
+
+def carry(town, party, draft, signed):
+    """One Redeem of a sealed voucher, sent to the chain by an account that is not the relayer."""
+    statement = signed.statement
+    leaves = [draft.leaves[i : i + LEAF_BYTES] for i in range(0, len(draft.leaves), LEAF_BYTES)]
+    nodes = merkle.build([leaf_of_record(i, record) for i, record in enumerate(leaves)])
+    op = calldata.Op(
+        kind=calldata.Kind.REDEEM,
+        batch_id=statement.batch_id,
+        index=statement.index,
+        party=statement.redeemer,
+        nonce=statement.nonce,
+        deadline=statement.deadline,
+        r=signed.signature.r,
+        vs=signed.signature.vs,
+        content_hash=leaves[statement.index][20:],
+        proof=tuple(merkle.proof(len(leaves), statement.index, lambda node: nodes[node])),
+        leaf=None,
+    )
+    registry = town.services.registry
+    send_and_wait(registry.rpc, town.signers[party], registry.address, calldata.encode_execute_plain([op]))
+
+
+def test_what_a_stranger_carried_to_the_chain_cannot_be_called_refused(town):
+    """Anybody may carry a statement; the operation that asked for the same is then included, and must stay so."""
+    draft = town.mint(1)
+    signed = town.redeem(draft.keys[0])
+    answer = town.submit("/v1/redemptions", signed, "redeemer")
+    carry(town, "supplier", draft, signed)
+    town.settle()
+    operations = TABLES["operations"]
+    mine = operations.c.id == answer.get_json()["id"]
+    with town.database.write() as session:
+        assert session.scalar(select(operations.c.status).where(mine)) == "included"
+        assert town.services.audit.run().differences == ()
+        session.execute(update(operations).where(mine).values(status="refused"))
+    assert noticed(town)
