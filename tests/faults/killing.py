@@ -129,7 +129,9 @@ class IndexerCampaign:
         self.random = random.Random(self.seed)
         self.traffic = Reorgs(self.world, random.Random(self.seed), vouchers=2000)
         self.url = f"sqlite:///{self.directory}/victim.db"
-        upgrade(Database(self.url))
+        fresh = Database(self.url)
+        upgrade(fresh)
+        fresh.close()
 
     def strike(self, kills: int, point: str = "") -> None:
         for _ in range(kills):
