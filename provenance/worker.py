@@ -53,9 +53,10 @@ def collect_rarely() -> None:
 
 def _loop(steps: Sequence[Step], stop: threading.Event, trouble_seconds: float) -> None:
     """A step that fails does not keep the others from their turn. At the end each gives back what it holds."""
+    halts = _Halts()
     try:
         while not stop.is_set():
-            outcomes = [_attempt(step) for step in steps]
+            outcomes = [_attempt(step, halts) for step in steps]
             if None in outcomes:
                 stop.wait(trouble_seconds)
             elif not any(outcomes):
@@ -65,13 +66,32 @@ def _loop(steps: Sequence[Step], stop: threading.Event, trouble_seconds: float) 
             _close(step)
 
 
-def _attempt(step: Step) -> bool | None:
+class _Halts:
+    """What stands still, and why: said once when it begins and once when it ends, although it is tried again and again."""
+
+    def __init__(self) -> None:
+        self._reasons: dict[str, str] = {}
+
+    def begun(self, step: str, reason: str) -> None:
+        """Several steps may stand still for one reason: a halted index stops the sender, too."""
+        if reason not in self._reasons.values():
+            log.critical("halted", step=step, reason=reason)
+        self._reasons[step] = reason
+
+    def ended(self, step: str) -> None:
+        if self._reasons.pop(step, None) is not None:
+            log.warning("resumed", step=step)
+
+
+def _attempt(step: Step, halts: _Halts) -> bool | None:
     """None where it failed."""
     name = type(step).__name__
     try:
-        return step.tick()
+        moved = step.tick()
+        halts.ended(name)
+        return moved
     except Halted as error:
-        log.critical("halted", step=name, reason=error.detail)
+        halts.begun(name, error.detail)
     except ProvenanceError as error:
         log.warning("waiting", step=name, code=error.code, reason=error.detail)
     except Exception:

@@ -62,6 +62,7 @@ def serve_command(workers: int, threads: int) -> None:
         def load_config(self) -> None:
             bind = f"{found.host}:{found.port}"
             options = {"bind": bind, "workers": workers, "threads": threads, "worker_class": "gthread"}
+            options |= {"control_socket_disable": True}  # it would lie in $HOME, and nobody here speaks to it
             for name, value in {**options, "keepalive": 30, "timeout": 600, "graceful_timeout": 30}.items():
                 self.cfg.set(name, value)
 

@@ -101,7 +101,8 @@ class Status:
         if cursor.halted:
             return [cursor.halted]
         lag = (chain.head or 0) - cursor.number
-        return [f"indexing is {lag} blocks behind the head"] if lag > MAX_LAG else []
+        late = [f"indexing is {lag} blocks behind the head"] if lag > MAX_LAG else []
+        return [f"signer {row.signer} has stopped: {row.halted}" for row in self._senders() if row.halted] + late
 
     def alarms(self) -> list[str]:
         """What a person should look at, although requests are still taken (docs/operations.md)."""

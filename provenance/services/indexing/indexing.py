@@ -121,8 +121,9 @@ class Indexing:
 
     def _halt(self, reason: str) -> Halted:
         """Persistent: a person lifts it with `resume`. Writes nothing but that."""
+        reason = f"{reason}. See docs/operations.md, halted"
         with self._database.write("indexing.halt") as session:
-            session.execute(update(Cursor).values(halted=f"{reason}. See docs/operations.md, halted"))
+            session.execute(update(Cursor).values(halted=reason))
         return Halted(reason)
 
     def close(self) -> None:
