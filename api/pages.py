@@ -62,7 +62,7 @@ def _known(text: str) -> VoucherId | None:
 
 def _no_voucher(text: str) -> Response:
     """A secret that came in the path is not shown again: the script finds it in the address bar."""
-    if typed.keys_in(text):
+    if typed.may_hold_key(text):
         return _exposed()
     return _page("verify", 404, policy=csp.VERIFY, prefixes=VERIFYING, voucher_id=text[:60])
 
@@ -123,13 +123,13 @@ def missing(error: HTTPException) -> ResponseReturnValue:
     """A person gets a page in their language, a program a problem. Links that were altered on their way are put right."""
     if not _is_person():
         return problems.from_http(error)
-    if typed.keys_in(request.path):
+    if typed.may_hold_key(request.path):
         return _exposed()
     plain = request.path.rstrip("/").lower() or "/"
     if plain != request.path and plain in PATHS:
         return redirect(plain, 308)  # the browser carries the fragment along
-    if plain != request.path and plain.startswith("/v/") and _known(request.path):
-        return redirect(f"/v/{_known(request.path)}", 308)
+    if plain.startswith("/v/") and (known := _known(plain)):
+        return redirect(f"/v/{known}", 308)
     return _page("missing", error.code or 404)
 
 

@@ -59,7 +59,7 @@ def problem(status: int, title: str, detail: str, code: str, faults: list[dict[s
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": "/…" if typed.keys_in(request.path) else request.path,
+        "instance": "/…" if typed.may_hold_key(request.path) else request.path,
         "code": code,
         "request_id": g.get("request_id"),
         "errors": faults or [],

@@ -232,7 +232,7 @@ def number(data):
 
 
 def read_chain(document, batch_id, url):
-    """Steps 4, 6 and 7: (state, holder, expired by the chain's or the reader's clock, suspended)."""
+    """Steps 4, 6 and 7: (state, holder, whose clock is past the expiry: "chain", "reader" or None, suspended)."""
     if int(ask(url, "eth_chainId", []), 16) != document["chainId"]:
         raise Undetermined("the endpoint serves another chain")
     head = ask(url, "eth_getBlockByNumber", ["latest", False])
@@ -253,19 +253,19 @@ def read_chain(document, batch_id, url):
     if index >= claimed["count"]:
         raise Forged("the index is not below the count")
     voucher = call(url, registry, "voucherOf(bytes8,uint32)", [argument, word(index)], block, 8)
-    expired = max(int(head["timestamp"], 16), time.time()) > claimed["expiresAt"]
+    clocks = {"chain": int(head["timestamp"], 16), "reader": time.time()}
+    expired = next((clock for clock, now in clocks.items() if now > claimed["expiresAt"]), None)
     suspended = bool(number(voucher[3])) or not number(voucher[4])
     return STATES[number(voucher[0])], voucher[1][12:], expired, suspended
 
 
-def whose_clock(document, url):
-    """ "chain" where the newest block is past the expiry, else "reader": this machine's clock is."""
-    head = ask(url, "eth_getBlockByNumber", ["latest", False])
-    return "chain" if int(head["timestamp"], 16) > document["batch"]["expiresAt"] else "reader"
-
-
 def verify(document, url, pin, key):
     """(the verdict's name, whether the key is the holder's). Raises Forged or Undetermined."""
+    return judge(document, url, pin, key)[:2]
+
+
+def judge(document, url, pin, key):
+    """The same, and whose clock has ended it: "chain", "reader" or None."""
     if document.get("type") != "voucher-certificate/v1":
         raise Forged("this is no voucher certificate")
     batch_id, _ = check_certificate(document)
@@ -281,9 +281,9 @@ def verify(document, url, pin, key):
     if mine and state == "sealed" and mine != unhex(document["voucher"]["claimAddress"], 20):
         raise Forged("the key never belonged to this voucher")
     if state in ("redeemed", "revoked"):
-        return state, None
+        return state, None, None
     verdict = "expired" if expired else "suspended" if suspended else state if pin else "consistent"
-    return verdict, None if mine is None or state == "sealed" else mine == holder
+    return verdict, None if mine is None or state == "sealed" else mine == holder, expired
 
 
 def main():
@@ -303,10 +303,8 @@ def main():
     try:
         with open(arguments.certificate, encoding="utf-8") as file:
             document = json.load(file)
-        verdict, mine = verify(document, arguments.rpc, pin, arguments.key)
-        answer = {"verdict": verdict, "keyIsHolders": mine}
-        if verdict == "expired":
-            answer["expiredBy"] = whose_clock(document, arguments.rpc)
+        verdict, mine, clock = judge(document, arguments.rpc, pin, arguments.key)
+        answer = {"verdict": verdict, "keyIsHolders": mine, "expiredBy": clock}
     except Forged as error:
         answer = {"verdict": "forged", "reason": str(error)}
     except Undetermined as error:

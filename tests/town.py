@@ -231,6 +231,16 @@ class Town:
         found: dict[str, Any] = self.call("GET", answer.headers["Location"], as_=as_).get_json()
         return found
 
+    def live(self, count: int) -> Draft:
+        """A batch in which everything has happened once: voucher 1 was re-keyed, 2 redeemed, 3 revoked, all suspended."""
+        draft = self.mint(count)
+        new = self.draw(draft.keys[1])
+        self.do("/v1/transfers", self.transfer(draft.keys[1], fingerprint.claim_address(new.secret)))
+        self.do("/v1/redemptions", self.redeem(draft.keys[2]), "redeemer")
+        self.do("/v1/revocations", self.revoke(draft.batch_id, 3), "supplier")
+        self.do("/v1/suspensions", self.suspend(draft.batch_id), "brand")
+        return draft
+
     # ------------------------------------------------------------------------------------------ HTTP
 
     def submit(self, route: str, signed: SignedStatement, as_: str | None = None, **extra: Any) -> TestResponse:

@@ -150,7 +150,7 @@ class Audit:
         for row in kept:
             yield from operations.differences(row, self._domain, signers)
             yield from outcomes.of(row)
-        yield from outcomes.without_operation(session, kept, self._relayer, self._registry.rpc)
+        yield from outcomes.without_operation(session, self._relayer, self._registry.rpc)
 
 
 def _early(block: int, differences: Sequence[Difference]) -> Report:

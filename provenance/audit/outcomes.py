@@ -16,6 +16,7 @@ from provenance.chain.rpc import Rpc
 from provenance.chain.wire import Transaction
 from provenance.core.encoding import Address, to_hex
 from provenance.core.ledger import ChainEvent, EventKind
+from provenance.core.voucher import VoucherId
 from provenance.errors import RpcError
 from provenance.store import tables
 from provenance.store.tables import OperationStatus
@@ -49,8 +50,8 @@ class Outcomes:
         self._nonces = Counter((event.batch_id, event.index) for event in moved)
         self._spent = {(event.batch_id, event.index) for event in self._events if event.kind is EventKind.REDEEMED}
         self._executed = _executed(self._events)
-        happened = [row for row in kept if row.status == OperationStatus.INCLUDED]
-        self._told = {(row.batch_id, row.index, row.nonce) for row in happened}
+        self._said = [row for row in kept if row.status == OperationStatus.INCLUDED]
+        self._told = {(row.batch_id, row.index, row.nonce) for row in self._said}
 
     def of(self, kept: Kept) -> Iterator[Difference]:
         """Where the operation's row and the chain disagree about what became of it."""
@@ -82,30 +83,26 @@ class Outcomes:
         voucher = (kept.batch_id, kept.index)
         return kept.nonce is not None and (kept.nonce < self._nonces[voucher] or voucher in self._spent)
 
-    def without_operation(
-        self, session: Session, kept: Sequence[Kept], relayer: Address | None, rpc: Rpc
-    ) -> Iterator[Difference]:
+    def without_operation(self, session: Session, relayer: Address | None, rpc: Rpc) -> Iterator[Difference]:
         """Events that a transaction of ours has caused, and of which no operation says that it did."""
-        happened = [row for row in kept if row.status == OperationStatus.INCLUDED]
-        known = {_of(row) for row in happened}
-        misplaced = {_of(row)[:3] for row in happened if row.transaction_hash not in self._transactions}
-        lost = {
-            event.transaction: event
-            for event in self._events
-            if event.kind in KINDS and _key(event) not in known and _key(event)[:3] not in misplaced
-        }
+        lost = self._untold()
         ours = {
             *session.scalars(select(tables.Transaction.signer)),
             *session.scalars(select(tables.Sender.signer)),
             relayer,
         }
         for transaction in _sent_by(rpc, list(lost), ours):
-            event = lost[transaction]
-            about = f"{event.kind} of {(event.batch_id or b'').hex()}" + (
-                "" if event.index is None else f"-{event.index}"
-            )
+            event, batch_id = lost[transaction], lost[transaction].batch_id or b""
+            subject = batch_id.hex() if event.index is None else str(VoucherId(batch_id, event.index))
             detail = "no operation says that it caused this event of ours"
-            yield Difference("operations", detail, f"{about} in {to_hex(transaction)}", "nothing")
+            yield Difference("operations", detail, f"{event.kind} of {subject} in {to_hex(transaction)}", "nothing")
+
+    def _untold(self) -> dict[bytes, ChainEvent]:
+        """By transaction. An operation whose transaction does not exist is named already; its event is not named again."""
+        known = {_of(row) for row in self._said}
+        misplaced = {_of(row)[:3] for row in self._said if row.transaction_hash not in self._transactions}
+        caused = [event for event in self._events if event.kind in KINDS and _key(event) not in known]
+        return {event.transaction: event for event in caused if _key(event)[:3] not in misplaced}
 
 
 def _sent_by(rpc: Rpc, transactions: Sequence[bytes], senders: set[Address | str | None]) -> Iterator[bytes]:

@@ -94,9 +94,10 @@ def describe(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}" + (f"; {remedy}" if remedy else "")
 
 
+ELSEWHERE = "choose another place (DATA_DIR is where this program keeps everything)"
 REMEDIES = {
-    errno.ENOSPC: "make room there, or choose another place (DATA_DIR is where this program keeps everything)",
-    errno.EROFS: "choose a place that can be written (DATA_DIR is where this program keeps everything)",
-    errno.EPERM: "choose a place that this user may use (DATA_DIR is where this program keeps everything)",
-    errno.EACCES: "choose a place that this user may use (DATA_DIR is where this program keeps everything)",
+    errno.ENOSPC: f"make room there, or {ELSEWHERE}",
+    errno.EROFS: f"it cannot be written; {ELSEWHERE}",
+    errno.EPERM: f"this user may not use it; {ELSEWHERE}",
+    errno.EACCES: f"this user may not use it; {ELSEWHERE}",
 }

@@ -1,4 +1,4 @@
-"""Owns how a person gives a moment on the command line, and how it is said back to them."""
+"""Reads a moment as a person gives it on the command line, and says it back to them."""
 
 from __future__ import annotations
 
@@ -48,11 +48,6 @@ def describe_time(seconds: int, time_zone: str) -> str:
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError
-        raise InvalidInput(
-            f"there is no time zone {name!r:.40}; say one like Asia/Shanghai", field="time-zone"
-        ) from error
-    except KeyError as error:
-        raise InvalidInput(
-            f"there is no time zone {name!r:.40}; say one like Asia/Shanghai", field="time-zone"
-        ) from error
+    except (KeyError, ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError
+        detail = f"there is no time zone {name!r:.40}; say one like Asia/Shanghai"
+        raise InvalidInput(detail, field="time-zone") from error

@@ -16,7 +16,7 @@ from provenance.config import Settings
 from provenance.errors import InvalidInput
 from provenance.store.database import Database
 
-HERE = ("127.0.0.1", "localhost", "::1")
+HERE = ("127.0.0.1", "localhost")
 OWN_VARIABLES = ("DATA_DIR", "HOST", "PORT", "API_URL", "RPC_URL", "CHAIN_ID", "REGISTRY", "DATABASE_URL")
 """Settings that another terminal needs in order to find what was started here."""
 

@@ -1,4 +1,4 @@
-"""Owns what a face value in a batch's terms may look like, so that every reader can show it exactly."""
+"""Says which face values of a batch's terms readers cannot show as an amount of money, and why."""
 
 from __future__ import annotations
 
@@ -8,29 +8,9 @@ from typing import Any
 
 _AMOUNT = re.compile(r"(0|[1-9][0-9]*)(\.([0-9]+))?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_DIGITS = dict.fromkeys(
-    [
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "ISK",
-        "JPY",
-        "KMF",
-        "KRW",
-        "PYG",
-        "RWF",
-        "UGX",
-        "UYI",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    ],
-    0,
-)
-_DIGITS |= dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3)
+_DIGITS = dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
+_DIGITS |= dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"), 0)
+_DIGITS |= dict.fromkeys(("UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0)
 _USUAL = 2
 
 

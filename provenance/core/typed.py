@@ -16,7 +16,7 @@ Place = int
 _DASHES = "\u2212\u2043\ufe63\uff0d"  # minus sign, hyphen bullet: dashes to the eye, not to Unicode
 _ESCAPES = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _WHOLE_KEY = re.compile(r"(?<![a-z0-9])vp1(?:[\s-]*[a-z0-9]){52}(?![a-z0-9])", re.IGNORECASE | re.ASCII)
-_KEY_START = re.compile(r"(?<![a-z0-9])vp1|vp1", re.IGNORECASE | re.ASCII)
+_KEY_START = re.compile(r"vp1", re.IGNORECASE)
 _KEY_END = re.compile(r"[&?#]|[^a-z0-9]*\Z", re.IGNORECASE | re.ASCII)
 _ID = re.compile(r"(?<![0-9a-z])(?:0x)?([0-9a-f]{16})\s*-\s*([0-9]+)(?![0-9a-z])", re.IGNORECASE | re.ASCII)
 
@@ -51,6 +51,11 @@ def keys_in(text: str) -> list[list[tuple[str, Place]]]:
     """The characters of everything in `text` that has a key's length, without the spaces and dashes between them."""
     characters, places = plain(text)
     return [_joined(characters, places, match.start(), match.end()) for match in _WHOLE_KEY.finditer(characters)]
+
+
+def may_hold_key(text: str) -> bool:
+    """Whether a key may stand in `text`, also one that was cut off or mistyped: then nobody repeats it."""
+    return _KEY_START.search(plain(text)[0]) is not None
 
 
 def key_start(text: str) -> list[tuple[str, Place]]:

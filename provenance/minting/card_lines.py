@@ -1,7 +1,4 @@
-"""Owns what makes one card's text fit to be sealed, for a file's line and a form's alike; leaves files to `cards`.
-
-`api/web/parts/card-lines.js` is its twin; tests/vectors/card-lines.json holds both to the same answers.
-"""
+"""Tells what is wrong with one card's text: a spreadsheet's damage, its length, and which texts look the same."""
 
 from __future__ import annotations
 

@@ -172,7 +172,8 @@ def _chosen(names: list[str], columns: Sequence[str], form: Format, path: Path, 
     chosen = tuple(columns) or tuple(name for name in names if name not in _REASONS) or ("",)
     for name in chosen:
         if names.count(name) != 1 or not name:
-            detail = f"{path} has {names.count(name)} columns named {name!r:.80}; its first line has {len(names)}"
+            named = f"named {name!r:.80}" if columns else "with one name"  # the file's own words may be a card
+            detail = f"{path} has {names.count(name)} columns {named}; its first line has {len(names)}"
             remedy = "look into the file for the name, or say --no-header and count the columns from 1"
             raise InvalidInput(f"{detail}; {remedy}", field="columns")
     places = tuple(names.index(name) for name in chosen)

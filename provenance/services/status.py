@@ -102,7 +102,9 @@ class Status:
             return [cursor.halted]
         lag = (chain.head or 0) - cursor.number
         late = [f"indexing is {lag} blocks behind the head"] if lag > MAX_LAG else []
-        return [f"signer {row.signer} has stopped: {row.halted}" for row in self._senders() if row.halted] + late
+        senders = self._senders()
+        stopped = [f"signer {row.signer} has stopped: {row.halted}" for row in senders if row.halted]
+        return (stopped if len(stopped) == len(senders) else []) + late  # while one signs, requests are worked off
 
     def alarms(self) -> list[str]:
         """What a person should look at, although requests are still taken (docs/operations.md)."""

@@ -52,8 +52,8 @@ def test_admitting_again_replaces_every_field(
 @pytest.mark.parametrize("place", range(3))
 def test_one_field_changes_alone(world: World, place: int) -> None:
     changed = [*SAID[0][:place], SAID[1][place], *SAID[0][place + 1 :]]
-    world.send(world.admin, calldata.encode_admit_brand(world.brand.address, *changed))  # type: ignore[arg-type]
-    assert brand(world, world.brand.address) == Brand(True, *changed)  # type: ignore[arg-type]
+    world.send(world.admin, calldata.encode_admit_brand(world.brand.address, *changed))  # type: ignore[arg-type]  # one list for three types
+    assert brand(world, world.brand.address) == Brand(True, *changed)  # type: ignore[arg-type]  # one list for three types
 
 
 @pytest.mark.parametrize("withdrawn", [False, True])

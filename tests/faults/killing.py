@@ -148,7 +148,7 @@ class IndexerCampaign:
 
     def strike_point(self, point: str, kills: int) -> None:
         """Until it has died there so often. A reorg is only seen by an indexer that has read the old branch."""
-        for _ in range(5 * kills):
+        for _ in range(20 * kills):  # on a busy machine many strikes miss
             if self.struck.get(point, 0) >= kills:
                 break
             self.strike(1, point)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from provenance.chain import calldata
 from provenance.errors import Halted
 from provenance.services.indexing.fetching import Fetching
-from provenance.store.tables import Attempt, Cursor, Operation, OperationStatus
+from provenance.store.tables import Attempt, Cursor, Operation, OperationStatus, Sender
 from tests.faults.anvil import Anvil
 from tests.faults.conftest import NewWorld
 from tests.faults.halting import BREAKS, rehearse_halt
@@ -91,6 +91,12 @@ def test_a_nonce_that_went_to_another_transaction_stops_the_signer_until_a_perso
     with pytest.raises(Halted):
         submission.tick()
     assert world.services.status.gauges()["senders_halted"] == 1
+    assert "somebody else signs" in " ".join(world.services.status.faults()), "nobody is left who could sign"
+    with world.database.write("test") as session:
+        stopped = session.scalars(select(Sender)).one()
+        mine = {column.name: getattr(stopped, column.name) for column in Sender.__table__.columns}
+        session.add(Sender(**mine | {"signer": world.brand.address, "halted": None}))
+    assert world.services.status.faults() == [], "another signer works the queue off"
     world.anvil.mine(70)  # the foreign transaction is final: ours can never be mined
     while world.indexing().tick():
         pass

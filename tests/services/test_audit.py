@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import text
 
 from provenance import wiring
-from provenance.core.fingerprint import claim_address
 from provenance.errors import Halted, Undetermined
 from provenance.store.database import Database
 from provenance.store.migrate import upgrade
@@ -16,13 +15,7 @@ from tests.town import FAR
 @pytest.fixture(scope="module")
 def lively(town):
     """A batch over several tiles in which all kinds of things have happened."""
-    draft = town.mint(700)
-    new = town.draw(draft.keys[1])
-    town.do("/v1/transfers", town.transfer(draft.keys[1], claim_address(new.secret)))
-    town.do("/v1/redemptions", town.redeem(draft.keys[2]), "redeemer")
-    town.do("/v1/revocations", town.revoke(draft.batch_id, 3), "supplier")
-    town.do("/v1/suspensions", town.suspend(draft.batch_id), "brand")
-    return draft
+    return town.live(700)
 
 
 class Tampering:

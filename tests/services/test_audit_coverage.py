@@ -11,7 +11,7 @@ from provenance.audit.report import NOT_COVERED
 from provenance.chain import calldata
 from provenance.chain.sending import send_and_wait
 from provenance.core import merkle
-from provenance.core.fingerprint import LEAF_BYTES, claim_address, leaf_of_record
+from provenance.core.fingerprint import LEAF_BYTES, leaf_of_record
 from provenance.errors import Halted
 from provenance.store.tables import Base
 from tests.town import Town
@@ -31,12 +31,7 @@ def town(request, tmp_path_factory, watch, pages):
     """Its own, in which everything has happened once; small, since it is audited some two hundred times."""
     url = database_of_its_own(request.getfixturevalue("postgres")) if request.param == "postgresql" else None
     town = Town(tmp_path_factory.mktemp("coverage"), url)
-    draft = town.mint(4)
-    new = town.draw(draft.keys[1])
-    town.do("/v1/transfers", town.transfer(draft.keys[1], claim_address(new.secret)))
-    town.do("/v1/redemptions", town.redeem(draft.keys[2]), "redeemer")
-    town.do("/v1/revocations", town.revoke(draft.batch_id, 3), "supplier")
-    town.do("/v1/suspensions", town.suspend(draft.batch_id), "brand")
+    town.live(4)
     yield town
     town.close()
 

@@ -1,6 +1,7 @@
 """Links as they arrive after chat programs, keyboards and proxies had them."""
 
 import pytest
+import requests
 from playwright.sync_api import expect
 
 from tests.web.conftest import verdict_of
@@ -60,3 +61,12 @@ def test_a_person_who_is_lost_gets_a_page_in_their_language(world, browser, path
     assert answer.headers["content-type"].startswith("text/html")
     expect(page.locator("h1")).to_have_text(says)
     context.close()
+
+
+@pytest.mark.parametrize("path", ["/v%23{}", "/v/{}", "/{}", "/v1/vouchers/{}"])
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_a_part_of_a_key_is_not_repeated_either(world, batch, path, accept):
+    """A key that was cut off on its way still tells most of its secret."""
+    part = batch.key(0)[:50]
+    answer = requests.get(world.url + path.format(part), headers={"Accept": accept}, timeout=10)
+    assert part not in answer.text.lower()

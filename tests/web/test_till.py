@@ -88,18 +88,24 @@ def test_a_refused_scan_is_replaced_by_the_next(world, till):
     expect(till.locator("[data-redeem]")).to_be_visible()
 
 
-def test_a_scan_while_one_is_being_redeemed_hides_nothing(world, till):
-    """The outcome of the first stands in the session's list, the second stays on the screen."""
-    batch = world.mint(2)
-    scan(till, batch.key(0))
+def redeem_on_a_slow_line(till, code):
+    """Pressed and not answered; `continue_` of what is returned lets the request through."""
+    scan(till, code)
     expect(till.locator("[data-redeem]")).to_be_visible()
     held = []
     till.route("**/v1/redemptions", lambda route: held.append(route))
     till.click("[data-redeem]")
     expect(till.locator("[data-progress]")).to_be_visible()
+    return held[0]
+
+
+def test_a_scan_while_one_is_being_redeemed_hides_nothing(world, till):
+    """The outcome of the first stands in the session's list, the second stays on the screen."""
+    batch = world.mint(2)
+    request = redeem_on_a_slow_line(till, batch.key(0))
     scan(till, batch.key(1))
     expect(till.locator("[data-redeem]")).to_be_visible()
-    held[0].continue_()
+    request.continue_()
     expect(till.locator("[data-session] li")).to_contain_text(number(batch, 0))
     expect(till.locator("[data-result]")).to_contain_text(number(batch, 1))
     assert is_spent(world, batch, 0)
@@ -108,16 +114,11 @@ def test_a_scan_while_one_is_being_redeemed_hides_nothing(world, till):
 
 def test_what_was_refused_meanwhile_is_in_the_list_too(world, till):
     batch = world.mint(2)
-    scan(till, batch.key(0))
-    expect(till.locator("[data-redeem]")).to_be_visible()
-    held = []
-    till.route("**/v1/redemptions", lambda route: held.append(route))
-    till.click("[data-redeem]")
-    expect(till.locator("[data-progress]")).to_be_visible()
+    request = redeem_on_a_slow_line(till, batch.key(0))
     world.revoke(batch, 0)
     scan(till, batch.key(1))
     expect(till.locator("[data-redeem]")).to_be_visible()
-    held[0].continue_()
+    request.continue_()
     expect(till.locator("[data-session] li.fault")).to_contain_text(number(batch, 0))
     expect(till.locator("[data-result]")).to_contain_text(number(batch, 1))
 

@@ -250,3 +250,12 @@ def test_codes_that_look_the_same_are_duplicates(write, other):
     with pytest.raises(BadCards) as caught:
         read_cards(write(f"code\nx\nABC1\n{other}\n"), ["code"], form=Format(encoding="utf-8"))
     assert [(p.line, p.reason) for p in caught.value.problems] == [(4, "it looks the same as line 3")]
+
+
+def test_a_first_line_that_is_a_card_is_not_quoted_where_its_words_repeat(tmp_path):
+    path = tmp_path / "cards.csv"
+    path.write_text("秘密卡甲,秘密卡甲\n秘密卡乙,秘密卡丙\n", "utf-8")
+    with pytest.raises(InvalidInput) as refusal:
+        read_cards(path, form=Format(encoding="utf-8"))
+    assert "秘密" not in str(refusal.value)
+    assert "--no-header" in str(refusal.value)
